@@ -1,0 +1,269 @@
+/* Trees that a hostile container makes, uppers that change under the copier, full disks, kills: livesnap and compose either copy all of it
+ * or leave nothing behind. */
+#include "layers.h"
+
+#include <signal.h>
+
+enum { DEPTH = 250, WIDTH = 100000 };
+
+static char *live_request(const char *upper, const char *name)
+{
+	return format("{\"version\":%d,\"upper\":\"%s/%s\",\"out\":\"%s/%s\",\"manifest\":\"%s/%s.files\",\"lease_ms\":0,\"memory_budget\":1000000,\"threads\":2,"
+		      "\"passes\":3}", PROTOCOL_VERSION, pool, upper, pool, name, pool, name);
+}
+
+static char *compose_request(const char *in, const char *layer, const char *name)
+{
+	return format("{\"version\":%d,\"pool\":\"%s\",\"layers\":[\"%s\"],\"keep_whiteouts\":true,\"out\":\"%s\",\"reflink\":false}", PROTOCOL_VERSION, in, layer, name);
+}
+
+static bool both(const char *upper, const char **ret_difference)
+{
+	json_t *live = run("livesnap", live_request(upper, "s1")), *composed = live ? run("compose", compose_request(pool, upper, "c1")) : NULL;
+
+	*ret_difference = composed ? compare_trees(upper, "s1", false) : "a program failed";
+	if (!*ret_difference)
+		*ret_difference = compare_trees(upper, "c1", false);
+	json_decref(live);
+	json_decref(composed);
+	return !*ret_difference;
+}
+
+static void make_deep(const char *top)
+{
+	int at = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[41];
+
+	memset(name, 'n', 40);
+	name[40] = '\0';
+	for (int i = 0; i < DEPTH; i++) {
+		int next;
+
+		close(openat(at, "file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+		if (mkdirat(at, name, 0755) < 0)
+			abort();
+		next = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(at);
+		at = next;
+	}
+	close(at);
+}
+
+static void test_deep(void)
+{
+	const char *difference;
+	bool good;
+
+	clear_pool();
+	mkdir("deep", 0755);
+	make_deep("deep");
+	good = both("deep", &difference);
+	ok(good, "deeper than PATH_MAX%s%s", good ? "" : ": ", good ? "" : difference);
+	clear_pool();
+	mkdir("deep", 0755);
+	make_deep("deep");
+	run_files = 80;
+	json_decref(run("livesnap", live_request("deep", "s1")));
+	json_decref(run("compose", compose_request(pool, "deep", "c1")));
+	run_files = 0;
+	difference = compare_trees("deep", "s1", false);
+	ok(!difference, "with 80 descriptors: livesnap%s%s", difference ? ": " : "", difference ? difference : "");
+	difference = compare_trees("deep", "c1", false);
+	ok(!difference, "with 80 descriptors: compose%s%s", difference ? ": " : "", difference ? difference : "");
+}
+
+static void test_wide(void)
+{
+	const char *difference;
+	bool good;
+	int at;
+
+	clear_pool();
+	mkdir("wide", 0755);
+	at = open("wide", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < WIDTH; i++)
+		if (mknodat(at, format("%d", i), S_IFREG | 0600, 0) < 0)
+			abort();
+	close(at);
+	good = both("wide", &difference);
+	ok(good, "%d names in one directory%s%s", WIDTH, good ? "" : ": ", good ? "" : difference);
+}
+
+static void test_redirects(void)
+{
+	static const char *const wrong[] = { "..", ".", "", "a/b", "/", "//a", "/a/../b", "/a/" };
+
+	clear_pool();
+	mkdir("r", 0755);
+	mkdir("r/d", 0755);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		setxattr("r/d", "trusted.overlay.redirect", wrong[i], strlen(wrong[i]), 0);
+		ok(!run("compose", compose_request(pool, "r", "c1")) && access("c1", F_OK) < 0, "redirect \"%s\" is refused, nothing is left", wrong[i]);
+	}
+}
+
+/* Every name becomes every kind of thing, as fast as possible. */
+static void churn(void)
+{
+	int at = open("churn", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (;;) {
+		char *name = format("%u", pick(30)), *other = format("%u", pick(30));
+
+		switch (pick(8)) {
+		case 0:
+			(void)!mkfifoat(at, name, 0600);
+			break;
+		case 1:
+			(void)!symlinkat("/dev/watchdog", at, name);
+			break;
+		case 2:
+			(void)!mkdirat(at, name, 0700);
+			break;
+		case 3:
+			(void)!renameat(at, name, at, other);
+			break;
+		case 4:
+			remove_deep(at, name);
+			break;
+		case 5:
+			(void)!renameat2(at, name, at, other, RENAME_EXCHANGE);
+			break;
+		default:
+			op_write(at, pick(2) ? name : format("%s/%s", other, name));
+			break;
+		}
+	}
+}
+
+static pid_t start_churn(void)
+{
+	pid_t pid;
+
+	clear_pool();
+	mkdir("churn", 0755);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		churn();
+	usleep(50000);
+	return pid;
+}
+
+static void test_churn(void)
+{
+	pid_t pid = start_churn();
+	int good = 0;
+
+	for (int i = 0; i < 10; i++) {
+		json_t *report = run("livesnap", live_request("churn", format("s%d", i)));
+
+		good += report != NULL;
+		json_decref(report);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	ok(good == 10, "files become fifos, links and directories while they are copied: %d of 10", good);
+}
+
+static bool only(const char *name)
+{
+	DIR *dir = opendir(".");
+	const struct dirent *entry;
+	bool good = true;
+
+	while ((entry = readdir(dir)))
+		good = good && (*entry->d_name == '.' || strcmp(entry->d_name, "empty") == 0 || strcmp(entry->d_name, "big") == 0 || strcmp(entry->d_name, name) == 0);
+	closedir(dir);
+	return good;
+}
+
+static void test_kill(void)
+{
+	char *request;
+	int at, bad = 0, killed = 0;
+
+	clear_pool();
+	mkdir("big", 0755);
+	at = open("big", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 3000; i++)
+		op_write(at, format("%d", i));
+	close(at);
+	request = strdup(live_request("big", "s1"));
+	for (int i = 0; i < 20; i++) {
+		char *argv[] = { format("%s/livesnap", programs), request, NULL };
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0) {
+			close(1);
+			execv(argv[0], argv);
+			_exit(127);
+		}
+		usleep(pick(60000));
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		if (WIFSIGNALED(status))
+			killed++, bad += !only("s1");
+		if (fork() == 0)
+			execlp("rm", "rm", "-rf", "s1", "s1.files", NULL);
+		wait(NULL);
+	}
+	free(request);
+	ok(bad == 0 && killed > 5, "killed %d times, it leaves nothing but what it was making", killed);
+}
+
+static bool make_small_disk(void)
+{
+	char command[] = "truncate -s 24M disk && mkfs.ext4 -q -N 4000 disk && mkdir -p small && mount -o loop disk small";
+	int status = -1;
+
+	clear_pool();
+	fflush(stdout);
+	if (fork() == 0)
+		execlp("sh", "sh", "-c", command, NULL);
+	wait(&status);
+	return status == 0;
+}
+
+static void test_full_disk(void)
+{
+	json_t *report;
+	int at;
+
+	if (!make_small_disk()) {
+		skip("no loop devices");
+		return;
+	}
+	mkdir("small/up", 0755);
+	at = open("small/up", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 14; i++) {
+		int fd = openat(at, format("%d", i), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+		fill(fd, 1 << 20);
+		close(fd);
+	}
+	close(at);
+	report = run("livesnap", live_request("small/up", "small/s1"));
+	ok(!report && access("small/s1", F_OK) < 0 && access("small/s1.files", F_OK) < 0, "no space: no snapshot, nothing left");
+	json_decref(report);
+	report = run("compose", compose_request(format("%s/small", pool), "up", "c1"));
+	ok(!report && access("small/c1", F_OK) < 0, "no space: no composed layer, nothing left");
+	json_decref(report);
+	umount2("small", 0);
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	if (!enter_pool(argv[0]))
+		return tap_done();
+	random_state = 7;
+	test_deep();
+	test_wide();
+	test_redirects();
+	test_churn();
+	test_kill();
+	test_full_disk();
+	return leave_pool();
+}

@@ -1,0 +1,58 @@
+/** tlxc-destroy */
+import { defineCommand, type Context } from '../cli/command.ts'
+import { destroyContainer } from '../container/destroy.ts'
+import { purgeTrash, undoDestroy } from '../container/trash.ts'
+import { TlxcError } from '../errors.ts'
+import { renderJson } from '../render/json.ts'
+import { RCFILE, rcfilePath } from './rcfile.ts'
+
+export default defineCommand({
+  name: 'destroy',
+  summary: 'destroy a container and its files',
+  description:
+    'Destroys a stopped container: its configuration and its root file system. It refuses when the container is running, has snapshots, ' +
+    'has clones, or when something is mounted in its directory.\n\n' +
+    'What is destroyed is in the trash first, for as long as trash.keep of tlxc.conf(5) says (a day), and --undo brings it back with its snapshots. ' +
+    '--purge leaves the trash out; so do ephemeral containers, and those whose root file system lies elsewhere (--dir). Clones keep the layers that they use.',
+  options: {
+    force: { short: 'f', value: 'none', describe: 'Stop it first if it is running' },
+    snapshots: { short: 's', value: 'none', describe: 'Destroy its snapshots, too, and although it has clones, which keep their files' },
+    purge: { value: 'none', describe: 'For good: it cannot be brought back' },
+    undo: { value: 'none', describe: 'Bring the container of this name that was destroyed last back' },
+    'empty-trash': { value: 'none', describe: 'Delete everything that could be brought back; needs no name' },
+    rcfile: RCFILE,
+  },
+  nameMode: 'optional',
+  examples: [
+    { command: 'tlxc-destroy web', describe: 'Destroy the stopped container web' },
+    { command: 'tlxc-destroy -f -s web', describe: 'Stop it, and destroy it with its snapshots' },
+    { command: 'tlxc-destroy --undo web', describe: 'That was a mistake: bring it back' },
+    { command: 'tlxc-destroy --empty-trash', describe: 'Make room' },
+  ],
+  json: true,
+
+  async run(args, ctx) {
+    const { options } = args
+    if (options['empty-trash'] === true) return emptyTrash(ctx)
+    if (ctx.name === '') throw new TlxcError('USAGE', 'No container name specified', { hint: `give it as the first argument: ${ctx.program} NAME` })
+    if (options.undo === true) {
+      const { name, lxcpath } = await undoDestroy(ctx.host, ctx.lxcpath, ctx.name, ctx.lockTimeoutMs)
+      if (ctx.json) ctx.stdout.write(renderJson('destroy', { container: { name, lxcpath, kept: null, undoable: false }, purged: [] }))
+      return
+    }
+    const container = await destroyContainer(ctx, {
+      name: ctx.name,
+      lxcpath: ctx.lxcpath,
+      force: options.force === true,
+      snapshots: options.snapshots === true,
+      purge: options.purge === true,
+      ...rcfilePath(args, ctx),
+    })
+    if (ctx.json) ctx.stdout.write(renderJson('destroy', { container, purged: [] }))
+  },
+})
+
+async function emptyTrash(ctx: Context): Promise<void> {
+  const purged = await purgeTrash(ctx.host, ctx.lxcpath)
+  if (ctx.json) ctx.stdout.write(renderJson('destroy', { container: null, purged }))
+}

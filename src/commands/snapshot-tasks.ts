@@ -1,0 +1,180 @@
+/** What tlxc-snapshot does, one function a task. */
+import { resolve } from 'node:path'
+import type { Context, ParsedArgs } from '../cli/command.ts'
+import { errnoOf, TlxcError } from '../errors.ts'
+import { EXIT } from '../exit-codes.ts'
+import { selectContainers, type Selection } from '../container/select.ts'
+import type { Container } from '../container/store.ts'
+import { renderJson } from '../render/json.ts'
+import { startProgress } from '../render/progress.ts'
+import { loadRcfile } from './rcfile.ts'
+
+export type Task = 'take' | 'list' | 'tree' | 'restore' | 'undo' | 'destroy' | 'diff' | 'browse' | 'release' | 'prune' | 'squash'
+
+export interface TaskInput {
+  args: ParsedArgs
+  ctx: Context
+  selection: Selection
+  /** Name for the new snapshot. */
+  snapshot: string | null
+  positionals: readonly string[]
+  /** More than one container may be meant. */
+  many: boolean
+}
+
+/** One element of "results" of tlxc/snapshot/1, without the container's name. */
+export type TaskResult = Record<string, unknown>
+type Act = (container: Container, input: TaskInput) => Promise<TaskResult>
+
+export async function runTask(task: Task, input: TaskInput): Promise<number> {
+  const { ctx, args, selection, many, positionals } = input
+  const allowed = task === 'restore' || task === 'diff' ? 1 : 0
+  if (positionals.length > allowed) throw new TlxcError('USAGE', `unexpected argument '${positionals[allowed] ?? ''}'`, { hint: `${ctx.program} --help lists the options` })
+  const containers = await selectContainers(ctx.host, ctx.lxcpath, selection)
+  for (const container of containers) await loadRcfile(args, ctx, container)
+  const results: TaskResult[] = []
+  let failed = 0
+  for (const container of containers) {
+    if (ctx.signal.aborted) throw new TlxcError('INTERRUPTED', 'cannot go on: interrupted', { exitCode: 130 })
+    const progress = startProgress(ctx.stderr, `${container.name}: ${task}`)
+    try {
+      results.push({ container: container.name, ...(await ACTS[task](container, input)) })
+    } catch (error) {
+      if (!many || !(error instanceof TlxcError)) throw error
+      failed++
+      ctx.log.error(`${container.name}: ${error.message}`)
+      results.push({ container: container.name, error: { code: error.code, message: error.message, hint: error.hint ?? null } })
+    } finally {
+      progress.end()
+    }
+  }
+  if (ctx.json) ctx.stdout.write(renderJson('snapshot', { task, results }))
+  return failed === 0 ? EXIT.ok : EXIT.failure
+}
+
+const ACTS: Readonly<Record<Task, Act>> = { take, list, tree, restore, undo, destroy, diff, browse, release, prune, squash }
+
+async function take(container: Container, { args, ctx, snapshot }: TaskInput): Promise<TaskResult> {
+  const { takeSnapshot } = await import('../container/take-snapshot.ts')
+  const taken = await takeSnapshot(ctx, container, { name: snapshot, comment: commentOf(args, ctx) })
+  const sync = `${milliseconds(taken.syncUs)} of writing out what was dirty`
+  if (taken.frozenUs === null) ctx.log.info(`${container.name}: ${taken.name}, ${sync}`)
+  else if (!ctx.json && !ctx.quiet && ctx.stdout.isTTY) {
+    const { copied } = taken
+    ctx.stdout.write(`${container.name}: ${taken.name}, frozen for ${milliseconds(taken.frozenUs)}${copied === null ? '' : `, ${copied.files} files copied`}, ${sync}\n`)
+    if (copied !== null && copied.largestHotBytes > LARGE) ctx.log.warn(`${container.name}: a file of ${Math.round(copied.largestHotBytes / 1e6)} MB was being written and had to be copied while it was frozen; btrfs and xfs need no copy`)
+  }
+  return {
+    snapshot: {
+      name: taken.name, directory: taken.directory, created_ms: taken.created, live: taken.frozenUs !== null, frozen_ms: taken.frozenUs === null ? null : taken.frozenUs / 1000,
+      sync_ms: taken.syncUs / 1000, copied_files: taken.copied?.files ?? 0, copied_bytes: taken.copied?.bytes ?? 0, delta: taken.copied?.delta ?? false,
+    },
+  }
+}
+
+function milliseconds(us: number): string {
+  return `${(us / 1000).toFixed(1)} ms`
+}
+
+/** From here on a hot file is worth a word, bytes. */
+const LARGE = 64e6
+
+function commentOf({ options }: ParsedArgs, ctx: Context): string | null {
+  if (typeof options.message === 'string') return `${options.message}\n`
+  if (typeof options.comment !== 'string') return null
+  const file = resolve(ctx.cwd, options.comment)
+  try {
+    return ctx.host.fs.readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new TlxcError('IO', `cannot read the comment "${file}": ${errnoOf(error) ?? 'it failed'}`, { cause: error, hint: 'name a readable file with -c' })
+  }
+}
+
+async function list(container: Container, { args, ctx }: TaskInput): Promise<TaskResult> {
+  const { viewSnapshots } = await import('../container/view-snapshots.ts')
+  const { renderSnapshots, snapshotAsJson } = await import('../render/snapshot.ts')
+  const { snapshots } = await viewSnapshots(ctx.host, container, { sizes: false })
+  if (!ctx.json) ctx.stdout.write(renderSnapshots(snapshots, args.options.showcomments === true))
+  return { snapshots: snapshots.map(snapshotAsJson) }
+}
+
+async function tree(container: Container, { ctx }: TaskInput): Promise<TaskResult> {
+  const { viewSnapshots } = await import('../container/view-snapshots.ts')
+  const { renderSnapshotTree, snapshotAsJson } = await import('../render/snapshot.ts')
+  const { snapshots, now } = await viewSnapshots(ctx.host, container, { sizes: true })
+  if (!ctx.json) ctx.stdout.write(renderSnapshotTree(snapshots, now ?? undefined))
+  return { snapshots: snapshots.map(snapshotAsJson) }
+}
+
+async function restore(container: Container, { args, ctx, positionals }: TaskInput): Promise<TaskResult> {
+  const name = String(args.options.restore)
+  const target = typeof args.options.newname === 'string' ? args.options.newname : (positionals[0] ?? null)
+  if (target !== null && target !== container.name) {
+    const { copyContainer } = await import('../container/copy.ts')
+    const made = await copyContainer(ctx, container, { newName: target, newPath: ctx.lxcpath, share: true, fromSnapshot: name })
+    return { restored: name, new_container: made.container.name }
+  }
+  const { restoreSnapshot } = await import('../container/restore-snapshot.ts')
+  await restoreSnapshot(ctx, container, name, args.options.force === true)
+  return { restored: name, new_container: null }
+}
+
+async function undo(container: Container, { args, ctx }: TaskInput): Promise<TaskResult> {
+  const { undoLastRestore } = await import('../container/restore-snapshot.ts')
+  return { undone: await undoLastRestore(ctx, container, args.options.force === true) }
+}
+
+async function destroy(container: Container, { args, ctx }: TaskInput): Promise<TaskResult> {
+  const { deleteSnapshots } = await import('../container/delete-snapshot.ts')
+  const name = String(args.options.destroy)
+  return { destroyed: await deleteSnapshots(ctx, container, name === 'ALL' ? null : [name]) }
+}
+
+async function diff(container: Container, { args, ctx, positionals }: TaskInput): Promise<TaskResult> {
+  const { diffSnapshots } = await import('../container/diff.ts')
+  const { renderChanges, changesAsJson } = await import('../render/changes.ts')
+  const changes = await diffSnapshots(ctx, container, String(args.options.diff), positionals[0] ?? null)
+  if (!ctx.json) ctx.stdout.write(renderChanges(changes))
+  return { changes: changesAsJson(changes) }
+}
+
+async function browse(container: Container, { args, ctx }: TaskInput): Promise<TaskResult> {
+  const { browseSnapshot } = await import('../container/browse.ts')
+  const path = await browseSnapshot(ctx, container, String(args.options.browse))
+  if (!ctx.json) ctx.stdout.write(`${path}\n`)
+  return { path }
+}
+
+async function release(container: Container, { args, ctx }: TaskInput): Promise<TaskResult> {
+  const { releaseSnapshot } = await import('../container/browse.ts')
+  await releaseSnapshot(ctx, container, String(args.options.release))
+  return { path: null }
+}
+
+async function prune(container: Container, { args, ctx }: TaskInput): Promise<TaskResult> {
+  const { pruneSnapshots } = await import('../container/prune.ts')
+  const { pruneAsJson, renderPrune } = await import('../render/snapshot.ts')
+  const dryRun = args.options['dry-run'] === true
+  const decisions = await pruneSnapshots(ctx, container, keepOf(args), dryRun)
+  if (!ctx.json && (dryRun || (ctx.stdout.isTTY && !ctx.quiet))) ctx.stdout.write(renderPrune(decisions, dryRun ? 'remove' : 'removed'))
+  return { dry_run: dryRun, decisions: decisions.map(pruneAsJson) }
+}
+
+/** Undefined where no --keep-… was given: the configuration decides. */
+function keepOf({ options }: ParsedArgs): Record<string, number> | null {
+  const keep: Record<string, number> = {}
+  for (const rule of ['last', 'hourly', 'daily', 'weekly', 'monthly']) {
+    const text = options[`keep-${rule}`]
+    if (typeof text !== 'string') continue
+    if (!/^\d{1,5}$/.test(text)) throw new TlxcError('USAGE', `invalid value '${text}' of --keep-${rule}`, { hint: 'give a number, such as 7' })
+    keep[rule] = Number(text)
+  }
+  return Object.keys(keep).length === 0 ? null : keep
+}
+
+async function squash(container: Container, { ctx }: TaskInput): Promise<TaskResult> {
+  const { squashContainer } = await import('../container/squash.ts')
+  const { before, after } = await squashContainer(ctx, container)
+  if (!ctx.json && !ctx.quiet && ctx.stdout.isTTY) ctx.stdout.write(`${container.name}: ${before} layers, now ${after}\n`)
+  return { layers_before: before, layers_after: after }
+}

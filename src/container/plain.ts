@@ -1,0 +1,131 @@
+/**
+ * Snapshots of containers whose storage is a plain directory (-B dir) or a btrfs subvolume: snaps/SNAP/rootfs, as LXC has them. A directory is
+ * copied whole, a subvolume in no time. Nothing that is there is deleted before what takes its place is complete.
+ */
+import { formatTimestamp } from '../config/timestamp.ts'
+import { TlxcError } from '../errors.ts'
+import type { Host } from '../host/host.ts'
+import type { StorageDriver } from '../storage/driver.ts'
+import { commitJournal, type Step } from '../storage/journal.ts'
+import { runStorage } from '../storage/native.ts'
+import { findStorage, unsupportedStorage } from '../storage/registry.ts'
+import { inContainer } from './layers.ts'
+import { loadContainerConfig } from './load-config.ts'
+import { restoredConfig } from './restore.ts'
+import { snapshotConfig, type SnapshotOptions, type Taken } from './snapshot.ts'
+import { snapshotsDir, type Snapshot } from './snapshots.ts'
+import { readConfigText, type Container } from './store.ts'
+
+interface Plain {
+  driver: StorageDriver
+  rootfs: string
+}
+
+const CONFIG_MODE = 0o640
+/** What a restore replaced. */
+const ASIDE = '.aside'
+/** What it will be, until everything is in place. */
+const ASIDE_NEW = '.aside.new'
+const RESTORED = '.restored'
+
+/** The caller holds the container's lock. Throws TlxcError RUNNING where a copy of a running system would be torn. */
+export async function snapshotPlain(host: Host, container: Container, { name, comment }: SnapshotOptions, running: boolean): Promise<Taken> {
+  const { driver, rootfs } = plainOf(host, container)
+  if (running && !driver.atomicCopy) {
+    throw new TlxcError('RUNNING', `cannot take a snapshot of "${container.name}": it is running, and its storage is a plain directory`, {
+      hint: `stop it; or copy it to layers once, which can be snapshotted while it runs: tlxc-copy -n ${container.name} -N NEW -B overlay`,
+    })
+  }
+  const parent = snapshotsDir(container)
+  const hidden = `${parent}/.${name}`
+  const created = host.now()
+  host.fs.mkdirSync(parent, { recursive: true, mode: 0o700 })
+  await removeCopy(host, driver, hidden)
+  host.fs.mkdirSync(hidden, { mode: 0o700 })
+  try {
+    await driver.copy(host, rootfs, `${hidden}/rootfs`)
+    host.writeFileAtomic(`${hidden}/config`, snapshotConfig(readConfigText(host, container), `${parent}/${name}`, driver.type), CONFIG_MODE)
+    if (comment !== null) host.writeFileAtomic(`${hidden}/comment`, comment, 0o644)
+    host.writeFileAtomic(`${hidden}/ts`, formatTimestamp(created), 0o644)
+    const { sync_us: syncUs } = await runStorage(host, [{ op: 'sync', path: hidden }])
+    host.fs.renameSync(hidden, `${parent}/${name}`)
+    return { name, directory: `${parent}/${name}`, created, frozenUs: running ? 0 : null, syncUs, copied: null }
+  } catch (error) {
+    await removeCopy(host, driver, hidden)
+    throw error
+  }
+}
+
+/** The caller holds the container's lock and knows that it is stopped. */
+export async function restorePlain(host: Host, container: Container, snapshot: Snapshot): Promise<void> {
+  const { driver } = plainOf(host, container)
+  const source = `${snapshot.directory}/rootfs`
+  await driver.remove(host, container.lxcpath, `${container.dir}/${RESTORED}`)
+  await driver.copy(host, source, `${container.dir}/${RESTORED}`)
+  await replace(host, container, driver, snapshot.name, restoredConfig(readConfigText(host, container, `${snapshot.directory}/config`), container, driver.type))
+}
+
+/** Takes the last restore back. Throws TlxcError NOT_DEFINED. */
+export async function undoPlain(host: Host, container: Container): Promise<string> {
+  const { driver } = plainOf(host, container)
+  const aside = `${container.dir}/${ASIDE}`
+  if (!host.fs.existsSync(`${aside}/rootfs`)) {
+    throw new TlxcError('NOT_DEFINED', `cannot undo a restore of "${container.name}": nothing is put aside`, { hint: `restore a snapshot: tlxc-snapshot ${container.name} -r SNAP` })
+  }
+  const restored = host.fs.readFileSync(`${aside}/restored`, 'utf8')
+  const config = host.fs.readFileSync(`${aside}/config`, 'utf8')
+  await driver.remove(host, container.lxcpath, `${container.dir}/${RESTORED}`)
+  host.fs.renameSync(`${aside}/rootfs`, `${container.dir}/${RESTORED}`)
+  await replace(host, container, driver, restored, config)
+  return restored
+}
+
+/** What is at RESTORED becomes the root file system; what was it goes aside. */
+async function replace(host: Host, container: Container, driver: StorageDriver, restored: string, config: string): Promise<void> {
+  const { dir, lxcpath } = container
+  const before = readConfigText(host, container)
+  await removeCopy(host, driver, `${dir}/${ASIDE_NEW}`)
+  host.fs.mkdirSync(`${dir}/${ASIDE_NEW}`, { mode: 0o700 })
+  host.writeFileAtomic(`${dir}/${ASIDE_NEW}/config`, before, CONFIG_MODE)
+  host.writeFileAtomic(`${dir}/${ASIDE_NEW}/restored`, restored, 0o600)
+  await runStorage(host, [{ op: 'sync', path: dir }])
+  const at = (path: string): string => inContainer(container, path)
+  const steps: Step[] = [
+    { do: 'write', path: at('config'), before, after: config, mode: CONFIG_MODE },
+    { do: 'rename', from: at('rootfs'), to: at(`${ASIDE_NEW}/rootfs`) },
+  ]
+  await commitJournal(host, { lxcpath, directory: dir }, { version: 1, purpose: `restore of ${restored}`, steps, commit: { do: 'rename', from: at(RESTORED), to: at('rootfs') } })
+  await sweepPlain(host, container)
+}
+
+/** After a journal was finished or undone: what it put aside, or what a killed copy left. The caller holds the container's lock. */
+export async function sweepPlain(host: Host, container: Container): Promise<void> {
+  const { dir } = container
+  const paths = [RESTORED, ASIDE_NEW].map((name) => `${dir}/${name}`)
+  if (!paths.some((path) => host.fs.existsSync(path))) return
+  const { driver } = plainOf(host, container)
+  await driver.remove(host, container.lxcpath, `${dir}/${RESTORED}`)
+  if (host.fs.existsSync(`${dir}/${ASIDE_NEW}/rootfs`)) {
+    await removeCopy(host, driver, `${dir}/${ASIDE}`)
+    host.fs.renameSync(`${dir}/${ASIDE_NEW}`, `${dir}/${ASIDE}`)
+  } else {
+    await removeCopy(host, driver, `${dir}/${ASIDE_NEW}`)
+  }
+}
+
+/** A directory with a copy of a root file system in it. */
+export async function removeCopy(host: Host, driver: StorageDriver, directory: string): Promise<void> {
+  if (!host.fs.existsSync(directory)) return
+  await driver.remove(host, directory, `${directory}/rootfs`)
+  host.fs.rmSync(directory, { recursive: true, force: true })
+}
+
+/** Storage of a container without layers. Throws TlxcError STORAGE, UNSUPPORTED when there is nothing that could be copied. */
+export function plainOf(host: Host, container: Container): Plain {
+  const { rootfs } = loadContainerConfig(host, container).value
+  if (rootfs === undefined) throw new TlxcError('UNSUPPORTED', `cannot copy the files of "${container.name}": it has no root file system`, { hint: 'containers of template none have only a configuration' })
+  const driver = findStorage(rootfs.type)
+  if (driver === undefined) throw unsupportedStorage(rootfs.type)
+  if (!host.fs.existsSync(rootfs.path)) throw new TlxcError('STORAGE', `cannot copy "${rootfs.path}": it is not there`, { hint: `correct lxc.rootfs.path in "${container.configFile}"` })
+  return { driver, rootfs: rootfs.path }
+}

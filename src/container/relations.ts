@@ -1,0 +1,81 @@
+/**
+ * Which container was cloned from which, in LXC's two files: lxc_snapshots in the original (two lines a clone: its lxcpath, its name) and
+ * lxc_rdepends in the clone. With layers neither needs the other; the files are what scripts read, and why a destroy asks for -s.
+ */
+import { errnoOf } from '../errors.ts'
+import type { Host } from '../host/host.ts'
+import type { Step } from '../storage/journal.ts'
+import type { Container } from './store.ts'
+
+export interface Relative {
+  lxcpath: string
+  name: string
+}
+
+export function clonesOf(host: Host, { dir }: Pick<Container, 'dir'>): Relative[] {
+  return read(host, `${dir}/lxc_snapshots`)
+}
+
+export function originsOf(host: Host, { dir }: Pick<Container, 'dir'>): Relative[] {
+  return read(host, `${dir}/lxc_rdepends`)
+}
+
+export function addClone(host: Host, origin: Container, clone: Container): void {
+  // First in the clone, which is not complete yet: who sweeps it away can tell by this whose list it may be in.
+  put(host, `${clone.dir}/lxc_rdepends`, [...without(originsOf(host, clone), origin), origin])
+  put(host, `${origin.dir}/lxc_snapshots`, [...without(clonesOf(host, origin), clone), clone])
+}
+
+/** The clone is gone. */
+export function dropClone(host: Host, clone: Relative, origins: readonly Relative[]): void {
+  for (const origin of origins) {
+    const file = `${origin.lxcpath}/${origin.name}/lxc_snapshots`
+    if (host.fs.existsSync(file)) put(host, file, without(read(host, file), clone))
+  }
+}
+
+/** Clones that are no more: their destroy was interrupted before it could say so. */
+export function deadClones(host: Host, origin: Container): Relative[] {
+  return clonesOf(host, origin).filter(({ lxcpath, name }) => !host.fs.existsSync(`${lxcpath}/${name}/config`))
+}
+
+export function forgetClones(host: Host, origin: Container, dead: readonly Relative[]): void {
+  const left = clonesOf(host, origin).filter((clone) => dead.every(({ lxcpath, name }) => lxcpath !== clone.lxcpath || name !== clone.name))
+  put(host, `${origin.dir}/lxc_snapshots`, left)
+}
+
+/** What others say of a container that gets another name; steps of the rename's journal where they lie below the same lxcpath. */
+export function renameRelations(host: Host, from: Container, to: Container): Step[] {
+  const asClone = originsOf(host, from).map((origin) => ({ ...origin, file: 'lxc_snapshots' }))
+  const asOrigin = clonesOf(host, from).map((clone) => ({ ...clone, file: 'lxc_rdepends' }))
+  return [...asClone, ...asOrigin].flatMap(({ lxcpath, name, file }): Step[] => {
+    const path = `${lxcpath}/${name}/${file}`
+    if (lxcpath !== from.lxcpath || !host.fs.existsSync(path)) return []
+    const before = host.fs.readFileSync(path, 'utf8')
+    return [{ do: 'write', path: `${name}/${file}`, before, after: encode([...without(read(host, path), from), to]), mode: 0o644 }]
+  })
+}
+
+function without(relatives: readonly Relative[], one: Relative): Relative[] {
+  return relatives.filter(({ lxcpath, name }) => lxcpath !== one.lxcpath || name !== one.name)
+}
+
+function read(host: Host, file: string): Relative[] {
+  try {
+    const lines = host.fs.readFileSync(file, 'utf8').split('\n')
+    return lines.flatMap((lxcpath, at) => (at % 2 === 0 && lxcpath !== '' && lines[at + 1] ? [{ lxcpath, name: lines[at + 1] ?? '' }] : []))
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return []
+    throw error
+  }
+}
+
+/** LXC: no file, no clones. */
+function put(host: Host, file: string, relatives: readonly Relative[]): void {
+  if (relatives.length === 0) host.fs.rmSync(file, { force: true })
+  else host.writeFileAtomic(file, encode(relatives), 0o644)
+}
+
+function encode(relatives: readonly Relative[]): string {
+  return relatives.map(({ lxcpath, name }) => `${lxcpath}\n${name}\n`).join('')
+}

@@ -1,0 +1,8 @@
+/** What changing a container's storage needs of a command's context. */
+import type { Host } from '../host/host.ts'
+
+export interface StorageContext {
+  readonly host: Host
+  readonly lockTimeoutMs: number
+  readonly log: { warn(message: string): void }
+}

@@ -1,0 +1,153 @@
+/** A freeze on a lease ends with its holder, whatever becomes of it. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { makePaths, runDir } from '../../src/host/paths.ts'
+import { decodeJson, encodeJson, FrameDecoder } from '../../src/monitor/frame.ts'
+import type { Reply, Request } from '../../src/protocol/generated.ts'
+import { eventually, freshName, leavesNothing, must, repoRoot, tlxc } from '../helpers/e2e.ts'
+
+const name = freshName('lease')
+let socketPath = ''
+
+beforeAll(async () => {
+  await must('create', '-q', '-n', name, '-t', 'busybox')
+  await must('start', '-n', name, '-s', 'lxc.net=')
+  const paths = makePaths(join(repoRoot, 'build/prefix'), process.env['TLXC_ROOT'])
+  socketPath = `${runDir(paths, paths.lxcpath, name)}/command`
+})
+afterEach(async () => {
+  await tlxc('unfreeze', '-n', name)
+  await isRunning()
+})
+afterAll(async () => {
+  await must('destroy', '-f', '-n', name)
+  await leavesNothing(name)
+})
+
+const state = async (): Promise<string> => (await must('info', '-n', name, '-sH')).trim()
+const isRunning = (): Promise<true> => eventually('it is thawed', async () => (await state()) === 'RUNNING')
+
+/** A connection, its replies one after the other; null at its end. */
+interface Holder {
+  socket: Socket
+  reply(): Promise<Reply | null>
+}
+
+async function ask(body: Omit<Request, 'version'>): Promise<Holder> {
+  const socket = connect(socketPath)
+  await once(socket, 'connect')
+  socket.write(encodeJson({ version: 1, ...body }))
+  const decoder = new FrameDecoder()
+  const replies: Reply[] = []
+  let ended = false
+  socket.on('data', (chunk: Uint8Array) => replies.push(...decoder.push(chunk).map((frame) => decodeJson(frame) as Reply)))
+  socket.on('close', () => (ended = true))
+  return {
+    socket,
+    reply: () => eventually('an answer', () => Promise.resolve(replies.length > 0 || ended)).then(() => replies.shift() ?? null),
+  }
+}
+
+const lease = (ms = 60_000): Promise<Holder> => ask({ op: 'freeze', lease_ms: ms, timeout_ms: 5_000 })
+
+test('it is thawed when the connection closes', async () => {
+  const holder = await lease()
+  expect(await holder.reply()).toMatchObject({ ok: true, was_frozen: false })
+  expect(await state()).toBe('FROZEN')
+  holder.socket.destroy()
+  await isRunning()
+})
+
+test('it is thawed when the holder is killed with SIGKILL', async () => {
+  const program = `const s = require('net').connect(${JSON.stringify(socketPath)});
+    const text = JSON.stringify({ version: 1, op: 'freeze', lease_ms: 60000 });
+    const head = Buffer.alloc(5); head.writeUInt32LE(text.length); head.write('J', 4);
+    s.write(Buffer.concat([head, Buffer.from(text)])); s.on('data', () => console.log('frozen'))`
+  const child: ChildProcess = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout!, 'data')
+  expect(await state()).toBe('FROZEN')
+  child.kill('SIGKILL')
+  await isRunning()
+})
+
+test('it is thawed when the time is up, and the holder is told', async () => {
+  const start = Date.now()
+  const holder = await lease(400)
+  expect(await holder.reply()).toMatchObject({ ok: true })
+  expect(await holder.reply()).toMatchObject({ ok: false, error: 'timeout' })
+  expect(Date.now() - start).toBeGreaterThanOrEqual(400)
+  await isRunning()
+  expect(await holder.reply()).toBeNull()
+})
+
+test('what was frozen before stays frozen', async () => {
+  await must('freeze', '-n', name)
+  const holder = await lease(300)
+  expect(await holder.reply()).toMatchObject({ ok: true, was_frozen: true })
+  expect(await holder.reply()).toMatchObject({ ok: false, error: 'timeout' })
+  const second = await lease()
+  expect(await second.reply()).toMatchObject({ ok: true, was_frozen: true })
+  second.socket.destroy()
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  expect(await state()).toBe('FROZEN')
+})
+
+test('who freezes it for good meanwhile has it frozen', async () => {
+  const holder = await lease()
+  expect(await holder.reply()).toMatchObject({ ok: true, was_frozen: false })
+  await must('freeze', '-n', name)
+  holder.socket.destroy()
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  expect(await state()).toBe('FROZEN')
+})
+
+test('the holder hears that somebody else thawed it', async () => {
+  const holder = await lease()
+  expect(await holder.reply()).toMatchObject({ ok: true })
+  await must('unfreeze', '-n', name)
+  expect(await holder.reply()).toMatchObject({ ok: false, error: 'canceled' })
+  await isRunning()
+})
+
+test('there is one lease at a time', async () => {
+  const holder = await lease()
+  expect(await holder.reply()).toMatchObject({ ok: true })
+  const other = await lease()
+  expect(await other.reply()).toMatchObject({ ok: false, error: 'busy' })
+  expect(await state()).toBe('FROZEN')
+  holder.socket.destroy()
+  await isRunning()
+})
+
+test('a lease of nothing, and one for ever, are refused', async () => {
+  for (const ms of [0, 86_400_000]) {
+    const holder = await lease(ms)
+    expect(await holder.reply()).toMatchObject({ ok: false, error: 'bad-request' })
+  }
+  expect(await state()).toBe('RUNNING')
+})
+
+test('a holder that says more than it should loses it', async () => {
+  const holder = await lease()
+  expect(await holder.reply()).toMatchObject({ ok: true })
+  holder.socket.write(encodeJson({ version: 1, op: 'status' }))
+  await isRunning()
+})
+
+test('a holder that does not wait for the answer leaves nothing frozen', async () => {
+  for (let i = 0; i < 20; i++) {
+    const holder = await lease()
+    holder.socket.destroy()
+  }
+  await isRunning()
+})
+
+test('it can be killed while it is frozen on a lease', async () => {
+  const holder = await lease()
+  expect(await holder.reply()).toMatchObject({ ok: true })
+  await must('stop', '-k', '-n', name)
+  await must('start', '-n', name, '-s', 'lxc.net=')
+})

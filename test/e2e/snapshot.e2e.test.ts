@@ -1,0 +1,374 @@
+/** Snapshots, restores, clones, copies and renames of layered containers, on real mounts. Nothing here starts a container but where it says so. */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freshName, must, run, tlxc } from '../helpers/e2e.ts'
+
+let scratch = ''
+let lxcpath = ''
+let template = ''
+beforeAll(() => {
+  scratch = mkdtempSync('/var/tmp/tlxc-snap-')
+  chmodSync(scratch, 0o755)
+  lxcpath = join(scratch, 'lxc')
+  mkdirSync(lxcpath)
+  template = join(scratch, 'tiny')
+  writeFileSync(template, TINY, { mode: 0o755 })
+})
+afterAll(async () => {
+  for (const name of names()) await must('destroy', '-P', lxcpath, '-f', '-s', '-n', name)
+  await must('destroy', '-P', lxcpath, '--empty-trash')
+  // Nothing refers to any layer any more, so none is there.
+  expect(poolEntries()).toEqual([])
+  expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(scratch)
+  rmSync(scratch, { recursive: true })
+})
+
+/** A root filesystem of a few files: these tests are about layers, not about systems. */
+const TINY = `#!/bin/sh
+for a; do case $a in --rootfs=*) rootfs=\${a#*=};; esac; done
+mkdir -p "$rootfs/etc/sub" "$rootfs/data" && echo tiny >"$rootfs/etc/hostname" && echo 0123456789abcdef0123456789abcdef >"$rootfs/etc/machine-id"
+echo base >"$rootfs/data/file" && echo a >"$rootfs/etc/sub/a" && ln "$rootfs/data/file" "$rootfs/data/link"
+echo pair >"$rootfs/etc/sub/p" && ln "$rootfs/etc/sub/p" "$rootfs/etc/sub/q"
+`
+const names = (): string[] => readdirSync(lxcpath).filter((name) => !name.startsWith('.'))
+const poolEntries = (): string[] => readdirSync(join(lxcpath, '.pool')).filter((name) => name !== 'meta')
+const root = (name: string, path = ''): string => join(lxcpath, name, 'rootfs', path)
+const read = (name: string, path = 'data/file'): string => readFileSync(root(name, path), 'utf8')
+const write = (name: string, text: string, path = 'data/file'): void => writeFileSync(root(name, path), text)
+const snap = (name: string, ...args: string[]) => tlxc('snapshot', '-P', lxcpath, '-n', name, ...args)
+const mustSnap = (name: string, ...args: string[]) => must('snapshot', '-P', lxcpath, '-n', name, ...args)
+const copy = (name: string, ...args: string[]) => must('copy', '-P', lxcpath, '-n', name, ...args)
+async function make(...args: string[]): Promise<string> {
+  const name = freshName('snap')
+  await must('create', '-P', lxcpath, '-q', '-n', name, '-t', template, ...args)
+  return name
+}
+
+describe('snapshots of a stopped container', () => {
+  test('hold what was there, are restored, and a restore is undone', async () => {
+    const name = await make()
+    write(name, 'one')
+    expect(await mustSnap(name)).toBe('')
+    write(name, 'two')
+    execFileSync('mv', [root(name, 'etc/sub'), root(name, 'etc/moved')])
+    await mustSnap(name)
+    write(name, 'three')
+    rmSync(root(name, 'etc/moved'), { recursive: true })
+
+    await mustSnap(name, '-r', 'snap0')
+    expect([read(name), existsSync(root(name, 'etc/sub/a')), existsSync(root(name, 'etc/moved'))]).toEqual(['one', true, false])
+    await mustSnap(name, '-r', 'snap1')
+    expect([read(name), existsSync(root(name, 'etc/sub')), read(name, 'etc/moved/a')]).toEqual(['two', false, 'a\n'])
+    await mustSnap(name, '--undo')
+    expect(read(name)).toBe('one')
+    await mustSnap(name, '--undo')
+    expect(read(name)).toBe('two')
+  })
+
+  test('a restore brings the configuration back, too, and undo the newer one', async () => {
+    const name = await make()
+    const file = join(lxcpath, name, 'config')
+    await mustSnap(name)
+    writeFileSync(file, `${readFileSync(file, 'utf8')}lxc.group = later\n`)
+    await mustSnap(name, '-r', 'snap0')
+    expect(readFileSync(file, 'utf8')).not.toContain('later')
+    await mustSnap(name, '--undo')
+    expect(readFileSync(file, 'utf8')).toContain('lxc.group = later\n')
+  })
+
+  test('take the lowest free number, or a name; both spellings', async () => {
+    const name = await make()
+    for (let i = 0; i < 3; i++) await mustSnap(name)
+    await mustSnap(name, '-d', 'snap1')
+    await mustSnap(name, '-m', 'again')
+    await mustSnap(name, '--name', 'before-upgrade')
+    await must('snapshot', '-P', lxcpath, name, '--name', 'other')
+    const list = await mustSnap(name, '-L', '-C')
+    expect(list.replace(/\d{4}:\d\d:\d\d \d\d:\d\d:\d\d/g, 'TIME').replaceAll(join(lxcpath, name), 'C')).toBe(
+      'before-upgrade (C/snaps) TIME\nother (C/snaps) TIME\nsnap0 (C/snaps) TIME\nsnap1 (C/snaps) TIME\nagain\nsnap2 (C/snaps) TIME\n')
+    expect((await snap(name, '--name', 'other')).stderr).toContain('it exists')
+  })
+
+  test('say how long writing out what was dirty took', async () => {
+    const name = await make()
+    const syncMs = async (): Promise<number> => (JSON.parse(await mustSnap(name, '--json')) as { results: [{ snapshot: { sync_ms: number } }] }).results[0].snapshot.sync_ms
+    execFileSync('sync', ['-f', lxcpath])
+    const clean = await syncMs()
+    writeFileSync(root(name, 'data/dirty'), Buffer.alloc(200e6, 'd'))
+    expect(await syncMs()).toBeGreaterThan(clean + 10)
+  })
+
+  test('the directory of a snapshot is as with LXC', async () => {
+    const name = await make()
+    writeFileSync(join(scratch, 'comment'), 'why\n')
+    await mustSnap(name, '-c', join(scratch, 'comment'))
+    const directory = join(lxcpath, name, 'snaps/snap0')
+    expect(readFileSync(join(directory, 'ts'), 'utf8')).toMatch(/^\d{4}:\d\d:\d\d \d\d:\d\d:\d\d$/)
+    expect(readFileSync(join(directory, 'comment'), 'utf8')).toBe('why\n')
+    expect(readFileSync(join(directory, 'config'), 'utf8')).toContain(`lxc.rootfs.path = dir:${directory}/rootfs\n`)
+    expect(statSync(join(lxcpath, name, 'snaps')).mode & 0o777).toBe(0o700)
+  })
+
+  test('what changed between two of them, and since one', async () => {
+    const name = await make()
+    await mustSnap(name)
+    write(name, 'longer than before')
+    rmSync(root(name, 'etc/sub'), { recursive: true })
+    mkdirSync(root(name, 'etc/sub'))
+    write(name, 'b', 'etc/sub/b')
+    await mustSnap(name)
+    mkdirSync(root(name, 'new/deep'), { recursive: true })
+    chmodSync(root(name, 'etc/hostname'), 0o600)
+    expect(await mustSnap(name, '--diff', 'snap0', 'snap1')).toBe('M /data/file\nD /etc/sub/a\nA /etc/sub/b\nD /etc/sub/p\nD /etc/sub/q\n')
+    expect(await mustSnap(name, '--diff', 'snap1')).toBe('M /etc/hostname\nA /new\nA /new/deep\n')
+    expect(JSON.parse(await mustSnap(name, '--diff', 'snap1', '--json'))).toMatchObject({ task: 'diff', results: [{ changes: [{ change: 'M', path: '/etc/hostname' }, {}, {}] }] })
+  })
+
+  test('can be looked at without a restore, read-only, until released', async () => {
+    const name = await make()
+    write(name, 'then')
+    await mustSnap(name)
+    write(name, 'now')
+    const path = (await mustSnap(name, '--browse', 'snap0')).trim()
+    expect(readFileSync(join(path, 'data/file'), 'utf8')).toBe('then')
+    expect(() => writeFileSync(join(path, 'data/file'), 'x')).toThrow(/EROFS/)
+    await mustSnap(name, '--release', 'snap0')
+    expect(existsSync(join(path, 'data'))).toBe(false)
+  })
+
+  test('a prune keeps what its rules keep, and frees the rest', async () => {
+    const name = await make()
+    for (let i = 0; i < 4; i++) {
+      write(name, `v${i}`)
+      await mustSnap(name)
+    }
+    expect(await mustSnap(name, '--prune', '--keep-last', '2', '--dry-run')).toMatch(/snap1 .* remove /)
+    expect((await mustSnap(name, '-L')).split('\n')).toHaveLength(5)
+    await mustSnap(name, '--prune', '--keep-last', '2')
+    expect((await mustSnap(name, '-L')).match(/^snap\d/gm)).toEqual(['snap2', 'snap3'])
+    // Layers of snap0 and snap1 lie below those of the others.
+    const { lowers } = JSON.parse(readFileSync(join(lxcpath, name, 'storage.json'), 'utf8')) as { lowers: string[] }
+    expect([lowers.length, lowers.filter((layer) => !poolEntries().includes(layer))]).toEqual([5, []])
+    await mustSnap(name, '-r', 'snap3')
+    expect(read(name)).toBe('v3')
+  })
+
+  test('a squash merges layers, and changes no file of anything', async () => {
+    const name = await make()
+    for (let i = 0; i < 5; i++) {
+      write(name, `v${i}`)
+      write(name, String(i), `data/only${i}`)
+      if (i > 0) rmSync(root(name, `data/only${i - 1}`))
+      await mustSnap(name)
+    }
+    const { results } = JSON.parse(await mustSnap(name, '--squash', '--json')) as { results: unknown[] }
+    expect(results).toEqual([{ container: name, layers_before: 6, layers_after: 2 }])
+    expect([read(name), readdirSync(root(name, 'data')).sort()]).toEqual(['v4', ['file', 'link', 'only4']])
+    await mustSnap(name, '-r', 'snap2')
+    expect([read(name), readdirSync(root(name, 'data')).sort()]).toEqual(['v2', ['file', 'link', 'only2']])
+  })
+})
+
+describe('clones and copies', () => {
+  test('a clone of a clone of a clone; each outlives the others', async () => {
+    const first = await make()
+    write(first, 'first')
+    const chain = [first]
+    for (const n of ['b', 'c', 'd']) {
+      await copy(chain.at(-1) ?? '', '-N', `${first}-${n}`, '-s')
+      chain.push(`${first}-${n}`)
+      write(`${first}-${n}`, n)
+    }
+    const [, b = '', c = '', d = ''] = chain
+    expect(chain.map((name) => read(name))).toEqual(['first', 'b', 'c', 'd'])
+    const refused = await tlxc('destroy', '-P', lxcpath, first)
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(`Destroying ${first} failed: ${first} has clones`)])
+    await must('destroy', '-P', lxcpath, '-s', '--purge', first)
+    await must('destroy', '-P', lxcpath, '-s', '--purge', c)
+    expect([read(b), read(d), read(d, 'etc/sub/a')]).toEqual(['b', 'd', 'a\n'])
+  })
+
+  test('a copy depends on nothing and shares nothing', async () => {
+    const name = await make()
+    write(name, 'x')
+    const made = `${name}-copy`
+    await copy(name, '-N', made)
+    const layers = (of: string): string[] => (JSON.parse(readFileSync(join(lxcpath, of, 'storage.json'), 'utf8')) as { lowers: string[] }).lowers
+    expect(layers(made).some((layer) => layers(name).includes(layer))).toBe(false)
+    expect(read(made)).toBe('x')
+    // Hard links of the original are hard links of the copy.
+    const [p, q] = ['p', 'q'].map((one) => statSync(root(made, `etc/sub/${one}`)))
+    expect([p?.nlink, q?.nlink, p?.ino]).toEqual([2, 2, q?.ino])
+    await must('destroy', '-P', lxcpath, '--purge', name)
+    expect(read(made, 'etc/sub/a')).toBe('a\n')
+  })
+
+  test('a copy is a machine of its own: name, machine-id, addresses, ids', async () => {
+    const name = await make()
+    const made = `${name}-id`
+    await copy(name, '-N', made, '-s')
+    const key = (of: string, pattern: RegExp): string[] => [...readFileSync(join(lxcpath, of, 'config'), 'utf8').matchAll(pattern)].map(([, value = '']) => value)
+    expect([read(made, 'etc/hostname'), read(made, 'etc/machine-id')]).toEqual([`${made}\n`, ''])
+    expect(key(made, /^lxc\.uts\.name = (.*)$/gm)).toEqual([made])
+    for (const pattern of [/^lxc\.net\.0\.hwaddr = (.*)$/gm, /^lxc\.idmap = (.*)$/gm]) {
+      expect(key(made, pattern)).toHaveLength(key(name, pattern).length)
+      expect(key(made, pattern)).not.toEqual(key(name, pattern))
+    }
+    await copy(name, '-N', `${made}-k`, '-s', '-K', '-M')
+    expect([read(`${made}-k`, 'etc/hostname'), key(`${made}-k`, /^lxc\.net\.0\.hwaddr = (.*)$/gm)]).toEqual(['tiny\n', key(name, /^lxc\.net\.0\.hwaddr = (.*)$/gm)])
+  })
+
+  test('no file of the host is written through links that the container made', async () => {
+    const name = await make()
+    const victim = join(scratch, 'victim')
+    writeFileSync(victim, 'host')
+    rmSync(root(name, 'etc/hostname'))
+    rmSync(root(name, 'etc/machine-id'))
+    symlinkSync(victim, root(name, 'etc/hostname'))
+    symlinkSync(victim, root(name, 'etc/machine-id'))
+    await copy(name, '-N', `${name}-h`, '-s')
+    expect(readFileSync(victim, 'utf8')).toBe('host')
+    expect(lstatSync(root(`${name}-h`, 'etc/hostname')).isSymbolicLink()).toBe(true)
+  })
+
+  test('to other storage and back', async () => {
+    const name = await make()
+    write(name, 'x')
+    await copy(name, '-N', `${name}-dir`, '-B', 'dir')
+    expect([existsSync(join(lxcpath, `${name}-dir`, 'storage.json')), read(`${name}-dir`)]).toEqual([false, 'x'])
+    await copy(`${name}-dir`, '-N', `${name}-back`, '-B', 'overlay')
+    expect([existsSync(join(lxcpath, `${name}-back`, 'storage.json')), read(`${name}-back`)]).toEqual([true, 'x'])
+    // Plain snapshots, as LXC's.
+    await mustSnap(`${name}-dir`)
+    write(`${name}-dir`, 'y')
+    await mustSnap(`${name}-dir`, '-r', 'snap0')
+    expect(read(`${name}-dir`)).toBe('x')
+    await mustSnap(`${name}-dir`, '--undo')
+    expect(read(`${name}-dir`)).toBe('y')
+  })
+
+  test('a snapshot becomes a container, also by the path of the snapshots', async () => {
+    const name = await make()
+    write(name, 'then')
+    await mustSnap(name)
+    write(name, 'now')
+    await mustSnap(name, '-r', 'snap0', '-N', `${name}-n`)
+    await mustSnap(name, '-r', 'snap0', `${name}-p`)
+    expect([read(`${name}-n`), read(`${name}-p`), read(name)]).toEqual(['then', 'then', 'now'])
+  })
+
+  test('a rename keeps snapshots, files and clones', async () => {
+    const name = await make()
+    write(name, 'x')
+    await mustSnap(name)
+    await copy(name, '-N', `${name}-c`, '-s')
+    await copy(name, '-R', '-N', `${name}-r`)
+    expect([existsSync(join(lxcpath, name)), read(`${name}-r`), read(`${name}-r`, 'etc/hostname'), read(`${name}-c`)]).toEqual([false, 'x', `${name}-r\n`, 'x'])
+    expect(readFileSync(join(lxcpath, `${name}-c`, 'lxc_rdepends'), 'utf8')).toBe(`${lxcpath}\n${name}-r\n`)
+    write(`${name}-r`, 'y')
+    await mustSnap(`${name}-r`, '-r', 'snap0')
+    expect(read(`${name}-r`)).toBe('x')
+  })
+})
+
+describe('destroy', () => {
+  test('refuses as LXC does, and is undone with everything', async () => {
+    const name = await make()
+    write(name, 'x')
+    await mustSnap(name)
+    write(name, 'y')
+    const refused = await tlxc('destroy', '-P', lxcpath, name)
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(`Destroying ${name} failed: ${name} has snapshots`)])
+    await must('destroy', '-P', lxcpath, '-s', name)
+    expect(names()).not.toContain(name)
+    expect((await tlxc('destroy', '-P', lxcpath, '--undo', 'never-there')).stderr).toMatch(new RegExp(`in the trash are: .*\\b${name}`))
+    await must('destroy', '-P', lxcpath, '--undo', name)
+    expect(read(name)).toBe('y')
+    await mustSnap(name, '-r', 'snap0')
+    expect(read(name)).toBe('x')
+  })
+
+  test('names who sits in the files, and then does nothing', async () => {
+    const name = await make()
+    const fd = execFileSync('sh', ['-c', `exec 9>>${root(name, 'data/file')}; sleep 30 >/dev/null 2>&1 & echo $!`]).toString().trim()
+    const refused = await tlxc('destroy', '-P', lxcpath, name)
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(new RegExp(`in use by process ${fd} \\(sleep`))])
+    process.kill(Number(fd))
+    expect(read(name)).toBe('base\n')
+  })
+})
+
+describe('wrong input', () => {
+  test.each([
+    [['-r', 'snapX'], 'cannot find snapshot "snapX"'],
+    [['-d', 'snapX'], 'cannot find snapshot "snapX"'],
+    [['--name', 'a/b'], 'cannot use "a/b" as the name of a snapshot'],
+    [['--name', 'ALL'], 'it stands for all of them'],
+    [['-L', '-r', 'snap0'], 'cannot do --list and --restore at once'],
+    [['--undo'], 'nothing is put aside'],
+    [['--keep-last', '3'], '--keep-last means nothing here'],
+    [['-c', '/nowhere'], 'cannot read the comment "/nowhere"'],
+  ])('%j', async (args, message) => {
+    const name = await make()
+    const { code, stdout, stderr } = await snap(name, ...args)
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toContain(message)
+    expect(stderr).toContain('hint: ')
+    await must('destroy', '-P', lxcpath, '--purge', name)
+  })
+
+  test('names that exist, that do not, that cannot be', async () => {
+    const name = await make()
+    for (const [args, message] of [
+      [['-N', name], 'already exists'], [['-N', 'a/b'], 'contains "/"'], [[], 'You must provide a NEWNAME'], [['-N', 'x', '-B', 'zfs'], 'not supported'], [['-N', 'x', '-t'], 'means nothing without -e'],
+    ] as const) {
+      const { code, stderr } = await tlxc('copy', '-P', lxcpath, '-n', name, ...args)
+      expect([code, stderr]).toEqual([1, expect.stringContaining(message)])
+    }
+    expect((await tlxc('snapshot', '-P', lxcpath, '-n', 'nobody')).stderr).toContain("nobody doesn't exist")
+    expect((await tlxc('snapshot', '-P', lxcpath, '-n', 'nobody*')).stderr).toContain('none matches')
+  })
+
+  test('a pattern takes all that match, and one that fails does not keep the others from their turn', async () => {
+    const [a, b] = [await make(), await make()]
+    execFileSync('mkdir', ['-p', join(lxcpath, a, 'snaps/nightly')])
+    const { code, stderr } = await tlxc('snapshot', '-P', lxcpath, '-n', `${a.slice(0, -1)}*`, '--name', 'nightly')
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`${a}: cannot take snapshot "nightly"`)])
+    expect(await mustSnap(b, '-L')).toContain('nightly')
+  })
+})
+
+test('the check finds what is wrong, mends it, and is then content', async () => {
+  const name = await make()
+  await mustSnap(name)
+  mkdirSync(join(lxcpath, '.pool/lzzzz1'))
+  writeFileSync(join(lxcpath, '.pool/meta/uzzzz1.claim'), '{"pid":1,"start":0}')
+  chmodSync(join(lxcpath, '.pool'), 0o755)
+  mkdirSync(join(lxcpath, name, 'snaps/.snap9'))
+  execFileSync('umount', [root(name)])
+  expect((await tlxc('checkconfig', '-P', lxcpath, '--storage', '--dry-run')).code).toBe(1)
+  const { storage } = JSON.parse(await must('checkconfig', '-P', lxcpath, '--storage', '--json')) as { storage: { kind: string }[] }
+  expect(new Set(storage.map(({ kind }) => kind))).toEqual(new Set(['open-pool', 'hidden-files', 'view-missing', 'dead-claim', 'dangling']))
+  expect(await must('checkconfig', '-P', lxcpath, '--storage')).toBe(`${lxcpath}: nothing wrong\n`)
+  expect(read(name)).toBe('base\n')
+})
+
+test('nobody but root reaches a layer, a view, a snapshot or the trash', async () => {
+  const name = await make()
+  writeFileSync(root(name, 'shell'), readFileSync('/bin/true'), { mode: 0o755 })
+  chmodSync(root(name, 'shell'), 0o4755)
+  await mustSnap(name)
+  await copy(name, '-N', `${name}-s`, '-s')
+  const path = (await mustSnap(name, '--browse', 'snap0')).trim()
+  const layer = (JSON.parse(readFileSync(join(lxcpath, name, 'storage.json'), 'utf8')) as { lowers: string[] }).lowers[0] ?? ''
+  const files = [root(name, 'shell'), root(`${name}-s`, 'shell'), join(path, 'shell'), join(lxcpath, '.pool', layer, 'shell')]
+  for (const file of files) {
+    expect(statSync(file).mode & 0o7777).toBe(0o4755)
+    // By a shell: setpriv itself still has capabilities when it looks for the program that it runs.
+    const { code, stderr } = await run('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', 'sh', '-c', 'exec "$0"', file])
+    expect([code, stderr], file).toEqual([126, expect.stringContaining('Permission denied')])
+  }
+  await mustSnap(name, '--release', 'snap0')
+})

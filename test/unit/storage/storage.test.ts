@@ -1,0 +1,93 @@
+import { existsSync, lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import type { StoragePlace } from '../../../src/storage/driver.ts'
+import { dirStorage } from '../../../src/storage/dir.ts'
+import { chooseStorage } from '../../../src/storage/registry.ts'
+import { discard, emptyTrash } from '../../../src/storage/trash.ts'
+import { makeHost } from '../../../src/host/real-host.ts'
+import { makeTempHost } from '../../helpers/temp-host.ts'
+
+const temp = makeTempHost()
+const host = makeHost({ prefix: temp.root, root: temp.root, env: process.env, cwd: '/' })
+afterAll(() => temp.dispose())
+const lxcpath = `${temp.root}/l`
+const place: StoragePlace = { name: 'c', lxcpath, directory: `${lxcpath}/c` }
+
+beforeEach(async () => {
+  if (existsSync(lxcpath)) await discard(host, temp.root, lxcpath)
+  mkdirSync(place.directory, { recursive: true })
+})
+
+describe('choice', () => {
+  test.each(['dir', 'none', 'zfs,dir', 'lvm, dir'])('%s is dir', (list) => expect(chooseStorage(list).type).toBe('dir'))
+  test('best is btrfs where there is one, else layers', () => {
+    expect(chooseStorage('best').type).toBe('btrfs')
+    expect(chooseStorage('best', ({ usable }) => usable === undefined).type).toBe('overlay')
+  })
+  test.each(['zfs', 'rbd,lvm', 'loop'])('%s is not supported, and never dir instead', (list) =>
+    expect(() => chooseStorage(list)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED', message: expect.stringContaining(list.split(',')[0] ?? '') as string })))
+  test.each(['', 'floppy', 'di', 'dir,floppy'])('"%s" is no type', (list) =>
+    expect(() => chooseStorage(list)).toThrow(expect.objectContaining({ code: 'USAGE', message: expect.stringContaining('is not a valid backing storage type') as string })))
+})
+
+describe('dir', () => {
+  test('elsewhere: closed to others, and gone with its directory', async () => {
+    const elsewhere = { ...place, elsewhere: `${temp.root}/else/where` }
+    await dirStorage.prepare(host, elsewhere)
+    expect(statSync(elsewhere.elsewhere).mode & 0o777).toBe(0o700)
+    await expect(dirStorage.prepare(host, elsewhere)).rejects.toMatchObject({ code: 'EXISTS' })
+    await dirStorage.destroy(host, elsewhere, dirStorage.rootfs(elsewhere))
+    expect(existsSync(elsewhere.elsewhere)).toBe(false)
+  })
+
+  test('a template that left a link instead of a directory is refused', async () => {
+    symlinkSync('/etc', dirStorage.rootfs(place))
+    await expect(dirStorage.commit(host, place)).rejects.toMatchObject({ code: 'STORAGE' })
+  })
+
+  test('a link in place of the root file system goes, what it points to stays', async () => {
+    mkdirSync(`${lxcpath}/precious`)
+    symlinkSync(`${lxcpath}/precious`, dirStorage.rootfs(place))
+    await dirStorage.destroy(host, place, dirStorage.rootfs(place))
+    expect(lstatSync(dirStorage.rootfs(place), { throwIfNoEntry: false })).toBeUndefined()
+    expect(existsSync(`${lxcpath}/precious`)).toBe(true)
+  })
+
+  test.each(['/', lxcpath, `${lxcpath}/`, place.directory, `${place.directory}/../../l`, temp.root])('never removes %s, which holds more than one container', async (rootfs) => {
+    await expect(dirStorage.destroy(host, place, rootfs)).rejects.toMatchObject({ code: 'STORAGE' })
+    expect(existsSync(place.directory)).toBe(true)
+  })
+})
+
+describe('trash', () => {
+  test('a link in its place is refused, and what it leads to stays', async () => {
+    mkdirSync(`${lxcpath}/precious/kept`, { recursive: true })
+    symlinkSync(`${lxcpath}/precious`, `${lxcpath}/.trash`)
+    await expect(emptyTrash(host, lxcpath, Infinity)).rejects.toMatchObject({ code: 'STORAGE' })
+    await expect(discard(host, lxcpath, place.directory)).rejects.toMatchObject({ code: 'STORAGE' })
+    expect(existsSync(`${lxcpath}/precious/kept`)).toBe(true)
+    expect(existsSync(place.directory)).toBe(true)
+  })
+
+  test('links in a tree go, what they point to stays', async () => {
+    mkdirSync(`${lxcpath}/precious`)
+    writeFileSync(`${lxcpath}/precious/file`, '')
+    symlinkSync(`${lxcpath}/precious`, `${place.directory}/link`)
+    await discard(host, lxcpath, place.directory)
+    expect(existsSync(`${lxcpath}/precious/file`)).toBe(true)
+    expect(existsSync(place.directory)).toBe(false)
+    expect(existsSync(`${lxcpath}/.trash`)).toBe(false)
+  })
+
+  test('what a killed command left goes with the next', async () => {
+    mkdirSync(`${lxcpath}/.trash/old.1/deep`, { recursive: true })
+    await emptyTrash(host, lxcpath, Infinity)
+    expect(existsSync(`${lxcpath}/.trash`)).toBe(false)
+  })
+
+  test('a tree with a mount in it is refused', async () => {
+    // A mount that every machine has stands for one in a container.
+    await expect(discard(host, '/', '/proc')).rejects.toMatchObject({ code: 'BUSY' })
+    await expect(discard(host, '/', '/')).rejects.toMatchObject({ code: 'BUSY' })
+  })
+})
