@@ -24,6 +24,8 @@ interface Plain {
 const CONFIG_MODE = 0o640
 /** What a restore replaced. */
 const ASIDE = '.aside'
+/** Its configuration, in the container's directory. */
+export const PLAIN_ASIDE_CONFIG = `${ASIDE}/config`
 /** What it will be, until everything is in place. */
 const ASIDE_NEW = '.aside.new'
 const RESTORED = '.restored'
@@ -73,7 +75,7 @@ export async function undoPlain(host: Host, container: Container): Promise<strin
     throw new TlxcError('NOT_DEFINED', `cannot undo a restore of "${container.name}": nothing is put aside`, { hint: `restore a snapshot: tlxc-snapshot ${container.name} -r SNAP` })
   }
   const restored = host.fs.readFileSync(`${aside}/restored`, 'utf8')
-  const config = host.fs.readFileSync(`${aside}/config`, 'utf8')
+  const config = host.fs.readFileSync(`${container.dir}/${PLAIN_ASIDE_CONFIG}`, 'utf8')
   await driver.remove(host, container.lxcpath, `${container.dir}/${RESTORED}`)
   host.fs.renameSync(`${aside}/rootfs`, `${container.dir}/${RESTORED}`)
   await replace(host, container, driver, restored, config)

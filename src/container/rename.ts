@@ -3,12 +3,15 @@ import { basename } from 'node:path'
 import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { commitJournal, type Step } from '../storage/journal.ts'
+import type { Stack } from '../storage/stack.ts'
 import { renamedConfig } from './copy-config.ts'
 import { hideFiles, inContainer, newNameFile, openLayers, POOL_TIMEOUT_MS, showFiles } from './layers.ts'
 import { withLock, withPoolLock } from './lock.ts'
 import { sweepPartial } from './partial.ts'
+import { PLAIN_ASIDE_CONFIG } from './plain.ts'
 import { renameRelations } from './relations.ts'
 import { requireDefined } from './require.ts'
+import { stackCommit } from './snapshot.ts'
 import { snapshotNames } from './snapshots.ts'
 import { containerStatus } from './state.ts'
 import type { StorageContext } from './storage-context.ts'
@@ -35,7 +38,7 @@ export async function renameContainer(ctx: StorageContext, from: Container, newN
         // What refers to layers moves; who collects looks at it before or after.
         await withPoolLock(host, from.lxcpath, purpose, POOL_TIMEOUT_MS, () =>
           commitJournal(host, { lxcpath: from.lxcpath, directory: from.dir }, {
-            version: 1, purpose, steps: [...configSteps(host, from, to, keepName), ...renameRelations(host, from, to), ...hostNameSteps(from, to, keepName || layered === null)], commit: { do: 'rename', from: from.name, to: to.name },
+            version: 1, purpose, steps: [...configSteps(host, from, to, keepName), ...asideStep(from, to, keepName, layered?.stack ?? null), ...renameRelations(host, from, to), ...hostNameSteps(from, to, keepName || layered === null)], commit: { do: 'rename', from: from.name, to: to.name },
           }))
       } finally {
         await showFiles(host, host.fs.existsSync(to.dir) ? to : from)
@@ -44,13 +47,21 @@ export async function renameContainer(ctx: StorageContext, from: Container, newN
     }))
 }
 
-/** Its own configuration and those of its snapshots: paths in its directory are called otherwise now. */
+/** Its own configuration, those of its snapshots, and what a restore put aside: paths in its directory are called otherwise now. */
 function configSteps(host: Host, from: Container, to: Container, keepName: boolean): Step[] {
   const files = ['config', ...snapshotNames(host, from).map((name) => `snaps/${name}/config`)]
+  if (host.fs.existsSync(`${from.dir}/${PLAIN_ASIDE_CONFIG}`)) files.push(PLAIN_ASIDE_CONFIG)
   return files.map((file) => {
     const before = readConfigText(host, from, `${from.dir}/${file}`)
     return { do: 'write', path: inContainer(from, file), before, after: renamedConfig(before, from, to, keepName), mode: 0o640 }
   })
+}
+
+/** Layered: what a restore put aside has its configuration in the stack. */
+function asideStep(from: Container, to: Container, keepName: boolean, stack: Stack | null): Step[] {
+  if (stack === null || stack.aside === null) return []
+  const config = renamedConfig(stack.aside.config, from, to, keepName)
+  return [stackCommit(from, stack, { ...stack, aside: { ...stack.aside, config } })]
 }
 
 /** Its files get the name when they are shown, by this command or after a crash by the next one. */

@@ -45,7 +45,7 @@ export async function undoRestore(host: Host, container: Container, layered: Lay
   const config = readConfigText(host, container)
   const kept = { at: host.now(), restored: aside.restored, upper: stack.upper, lowers: stack.lowers, based: stack.based, config }
   const after: Stack = { version: 1, type: 'overlay', upper: aside.upper, lowers: aside.lowers, based: aside.based, running: null, aside: kept, ...memoryOf(stack) }
-  await replace(host, container, layered, { purpose: 'undo of a restore', after, config: restoredConfig(aside.config, container), prepare: () => Promise.resolve() })
+  await replace(host, container, layered, { purpose: 'undo of a restore', after, config: aside.config, prepare: () => Promise.resolve() })
   return aside.restored
 }
 
