@@ -80,6 +80,8 @@ static int join_v1(struct attach *attach)
 		if (asprintf(&tasks, "%s/tasks", cgroup->init) < 0)
 			return -ENOMEM;
 		r = fd_write_file(AT_FDCWD, tasks, "0");
+		if (r == -EINVAL) /* the cpu controller with CONFIG_RT_GROUP_SCHED (sched(7)) */
+			return attach_fail(attach, r, "a shell with a real-time policy may not: chrt --other 0 tlxc-attach ...", "join the cgroup %s", cgroup->init);
 		if (r < 0)
 			return attach_fail(attach, r, "leave the cgroup alone with -e CGROUP", "join the cgroup %s", cgroup->init);
 	}

@@ -92,6 +92,8 @@ const ROWS: readonly Row[] = [
   { code: ['cgroup'], errno: ['EROFS', 'EACCES', 'EPERM'], why: (r) => `control group ${what(r, 'tree')} cannot be written: ${r.text}`, mend: () => 'mount the cgroup filesystem read-write, or start it from a delegated group: systemd-run --scope -p Delegate=yes' },
   { code: ['cgroup'], errno: ['EBUSY'], stage: /^set /, why: (r) => `${r.stage.slice(4)} cannot be set: its control group does not get that controller, because processes are in ${what(r, 'the one above')}`, mend: (r) => `start it from a control group of its own: systemd-run --scope -p Delegate=yes tlxc-start ${r.name}` },
   { code: ['cgroup'], errno: ['ENOENT'], why: (r) => `there is no ${what(r, 'such file')} in the control groups of this machine`, mend: () => 'mount the controller, or correct the lxc.cgroup / lxc.cgroup2 line' },
+  // cgroup v1 with CONFIG_RT_GROUP_SCHED: a new group has no real-time share (sched(7), "Real-time group scheduling").
+  { code: ['cgroup'], errno: ['EINVAL'], stage: /^move /, why: (r) => `control group ${what(r, 'of the cpu controller')} takes no process with a real-time scheduling policy, as that of this shell`, mend: (r) => `start it with the ordinary policy: chrt --other 0 tlxc-start ${r.name}` },
   { code: ['cgroup'], errno: ['EINVAL', 'ERANGE'], why: (r) => `the kernel refuses ${what(r, 'a value')} of its control group`, mend: () => 'correct the lxc.cgroup / lxc.cgroup2 line' },
   { code: ['cgroup'], why: (r) => `its control group cannot be set up: ${r.stage}: ${r.detail === '' ? '' : `"${r.detail}": `}${r.text}`, mend: () => 'tlxc-checkconfig shows the control groups of this machine' },
 

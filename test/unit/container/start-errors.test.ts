@@ -26,6 +26,7 @@ const cases: [string, Omit<Report, 'ok'>][] = [
   ['cgroup read-only', { code: 'cgroup', errno: E.EROFS, detail: '/sys/fs/cgroup/memory' }],
   ['cgroup file missing', { code: 'cgroup', errno: E.ENOENT, detail: 'memory.maxx' }],
   ['bad limit', { code: 'cgroup', errno: E.EINVAL, detail: 'memory.max' }],
+  ['real-time caller', { code: 'cgroup', errno: E.EINVAL, stage: 'move the monitor to its cgroup', detail: '/sys/fs/cgroup/cpu/tlxc.monitor.c1' }],
   ['other cgroup trouble', { code: 'cgroup', errno: E.EBUSY, stage: 'enable controllers', detail: '/sys/fs/cgroup' }],
   ['controller not handed on', { code: 'cgroup', errno: E.EBUSY, stage: 'set pids.max = 7', detail: '/sys/fs/cgroup/user.slice/session-1.scope' }],
   ['disk full', { code: 'internal', errno: E.ENOSPC, detail: '/run/tlxc' }],
