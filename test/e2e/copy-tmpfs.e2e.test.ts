@@ -3,7 +3,7 @@ import { appendFileSync, chmodSync, existsSync, mkdtempSync, readdirSync, readFi
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makePaths, runDir } from '../../src/host/paths.ts'
-import { eventually, freshName, leavesNothing, must as mustRun, repoRoot, tlxc as run, type Result } from '../helpers/e2e.ts'
+import { eventually, freshName, leavesNothing, reboot, must as mustRun, repoRoot, tlxc as run, type Result } from '../helpers/e2e.ts'
 
 // Of its own: what its pool holds is counted.
 const lxcpath = mkdtempSync('/var/tmp/tlxc-mem-')
@@ -87,13 +87,7 @@ describe.each([
   test('it boots again with what it had written', async () => {
     const name = await clone(origin)
     await inside(name, 'echo kept >/kept')
-    const pid = await must('info', '-n', name, '-pH')
-    await must('stop', '-r', '-n', name)
-    await eventually('another init', async () => {
-      const now = await tlxc('info', '-n', name, '-pH')
-      return now.code === 0 && now.stdout !== pid && Number(now.stdout) > 0
-    })
-    await eventually('it runs', async () => (await must('info', '-n', name, '-sH')).trim() === 'RUNNING')
+    await reboot(name, '-P', lxcpath)
     expect(await inside(name, 'cat /kept; echo more >>/kept; cat /kept')).toBe('kept\nkept\nmore\n')
     await must('stop', '-k', '-n', name)
     await gone(name)

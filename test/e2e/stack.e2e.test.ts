@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { makePaths, runDir } from '../../src/host/paths.ts'
 import type { Plan, Report, StorageReport, StorageStep } from '../../src/protocol/generated.ts'
-import { eventually, freshName, leavesNothing, must, repoRoot, run, tlxc } from '../helpers/e2e.ts'
+import { eventually, freshName, leavesNothing, must, reboot, repoRoot, run, tlxc } from '../helpers/e2e.ts'
 
 const UPPER = 'u00001'
 const paths = (): ReturnType<typeof makePaths> => makePaths(join(repoRoot, 'build/prefix'), process.env['TLXC_ROOT'])
@@ -112,13 +112,7 @@ describe.each([
     await start()
     const before = statSync(view).dev
     await attach('echo kept >/kept')
-    const pid = await must('info', '-n', name, '-pH')
-    await must('stop', '-r', '-n', name)
-    await eventually('another init', async () => {
-      const now = await tlxc('info', '-n', name, '-pH')
-      return now.code === 0 && now.stdout !== pid && Number(now.stdout) > 0
-    })
-    await eventually('it runs', async () => (await must('info', '-n', name, '-sH')).trim() === 'RUNNING')
+    await reboot(name)
     // writable too: a privileged init has remounted its root read-only when it went
     expect(await attach('cat /kept; echo more >>/kept; cat /kept')).toBe('kept\nkept\nmore\n')
     expect(statSync(view).dev).toBe(before)
@@ -230,12 +224,7 @@ describe.each([
   test('an ephemeral one is volatile, reboots, and leaves no view', async () => {
     await start((p) => (p.rootfs.overlay!.volatile = true))
     expect(await attach('cat /proc/self/mountinfo')).toMatch(/ \/ \/ .*volatile/)
-    const pid = await must('info', '-n', name, '-pH')
-    await must('stop', '-r', '-n', name)
-    await eventually('another init', async () => {
-      const now = await tlxc('info', '-n', name, '-pH')
-      return now.code === 0 && now.stdout !== pid && Number(now.stdout) > 0
-    })
+    await reboot(name)
     await must('stop', '-k', '-n', name)
     expect(mountOf(view)).toBe('')
     // started again after all, for example because the machine crashed before it was deleted

@@ -67,6 +67,17 @@ export async function eventually<T>(what: string, check: () => Promise<T | undef
   }
 }
 
+/** tlxc-stop -r (where: ["-P", LXCPATH]), and then another init runs. */
+export async function reboot(name: string, ...where: string[]): Promise<void> {
+  const pid = await must('info', ...where, '-n', name, '-pH')
+  await must('stop', ...where, '-r', '-n', name)
+  await eventually('another init', async () => {
+    const now = await tlxc('info', ...where, '-n', name, '-pH')
+    return now.code === 0 && now.stdout !== pid && Number(now.stdout) > 0
+  })
+  await eventually('it runs', async () => (await must('info', ...where, '-n', name, '-sH')).trim() === 'RUNNING')
+}
+
 let counter = 0
 /** A container name that no other test uses. */
 export function freshName(prefix: string): string {
