@@ -83,12 +83,23 @@ async function askAtOnce(host: Host, container: Container, options: StopOptions)
 const SETTLED: ReadonlySet<State> = new Set(['RUNNING', 'FREEZING', 'FROZEN', 'THAWED'])
 
 async function askFor(host: Host, container: Container, options: StopOptions, status: Status | null): Promise<Watched> {
-  if (!status) {
-    throw new TlxcError('NOT_RUNNING', `${container.name} is not running`, {
-      exitCode: EXIT.stopNotRunning,
-      hint: `start it: tlxc-start ${container.name}`,
-    })
+  if (!status) throw notRunning(container)
+  try {
+    return await askMonitor(host, container, options, status)
+  } catch (error) {
+    // Somebody else's stop, or its own end, was faster.
+    if (error instanceof TlxcError && GONE.has(error.code) && !host.fs.existsSync(container.runDir)) throw notRunning(container)
+    throw error
   }
+}
+
+const GONE: ReadonlySet<string> = new Set(['NOT_RUNNING', 'MONITOR'])
+
+function notRunning({ name }: Container): TlxcError {
+  return new TlxcError('NOT_RUNNING', `${name} is not running`, { exitCode: EXIT.stopNotRunning, hint: `start it: tlxc-start ${name}` })
+}
+
+async function askMonitor(host: Host, container: Container, options: StopOptions, status: Status): Promise<Watched> {
   const watched = await subscribe(host, container)
   try {
     if (options.mode === 'kill') {

@@ -155,6 +155,8 @@ function explainConnect(error: unknown, monitor: MonitorAddress): unknown {
   if (errno === 'ENOENT' || errno === 'ECONNREFUSED') {
     return new TlxcError('NOT_RUNNING', `cannot reach "${monitor.name}": it is not running`, { cause: error, hint: `start it: tlxc-start ${monitor.name}` })
   }
+  // It ended while the connection waited in its queue.
+  if (errno === 'ECONNRESET') return brokenOff(monitor, error)
   if (errno === 'EACCES' || errno === 'EPERM') {
     return new TlxcError('PERMISSION', `Insufficent privileges to control ${monitor.name}`, { cause: error, hint: 'run it as root or as the owner of the container' })
   }
