@@ -51,3 +51,8 @@ export function compare(n: number, tlxc: () => number, lxc: () => number): Sampl
   }
   return { tlxc: median(ours), lxc: median(theirs) }
 }
+
+/** Nothing, for so many milliseconds. */
+export function pause(ms: number): void {
+  if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
