@@ -114,10 +114,20 @@ function hot(): void {
       () => { const ms = time(l('freeze', '-n', 'bb')); quiet(l('unfreeze', '-n', 'bb')); return ms },
     ))
   bench('monitor PSS', '≤ 1.0×', () => ({ tlxc: memory(monitorPid(), 'Pss'), lxc: memory(lxcMonitorPid(), 'Pss') }), 'KiB')
-  bench('monitor, private', '≤ 1024 KiB', () => ({ tlxc: memory(monitorPid(), 'Private_.*'), lxc: memory(lxcMonitorPid(), 'Private_.*') }), 'KiB')
+  bench('monitor, private', '≤ 1024 KiB', privateMemory, 'KiB')
   savePlan()
   quiet(t('stop', '-k', '-n', 'bb'))
   quiet(l('stop', '-k', '-n', 'bb'))
+}
+
+/** With a second container running: what all monitors share, the text of the program, is nobody's own. */
+function privateMemory(): Sample {
+  quiet(t('start', '-n', 'bv'))
+  quiet(l('start', '-n', 'bv'))
+  const sample = { tlxc: memory(monitorPid(), 'Private_.*'), lxc: memory(lxcMonitorPid(), 'Private_.*') }
+  quiet(t('stop', '-k', '-n', 'bv'))
+  quiet(l('stop', '-k', '-n', 'bv'))
+  return sample
 }
 
 function runDirOf(name: string): string {
@@ -249,7 +259,7 @@ function debian(): void {
     ))
   bench('Debian boot to running', '≤ 1.0×', () => {
     firstBoot()
-    return compare(5, () => bootOnce(t), () => bootOnce(l))
+    return compare(11, () => bootOnce(t), () => bootOnce(l))
   })
   bench('Debian clean stop', '—', () =>
     compare(
@@ -259,16 +269,21 @@ function debian(): void {
     ))
 }
 
+function needDebian(): void {
+  if (!existsSync(join(ours, 'deb/rootfs'))) quiet(t('create', '-q', '-n', 'deb', '-t', 'debian'))
+}
+
 /** Stopped Debians of the same files. */
 function storage(): void {
   if (!wanted(...STORAGE_TITLES)) return
-  if (!existsSync(join(ours, 'deb/rootfs'))) quiet(t('create', '-q', '-n', 'deb', '-t', 'debian'))
+  needDebian()
   if (!existsSync(join(theirs, 'deb'))) copyForLxc()
   storageRows({ t, l, row: bench, ours })
 }
 
 /** The same root filesystem for both: LXC's copy is ours, so that boot times compare the tools and not two Debians. */
 function firstBoot(): void {
+  needDebian()
   copyForLxc()
   bootOnce(t)
   bootOnce(l)
@@ -296,9 +311,19 @@ function bootOnce(make: typeof t, stop = true): number {
   return ms
 }
 
+/** Found without the tools, so that their speed does not count: init of the pid namespace, in the container's cgroup. */
 function initPid(make: typeof t): number {
-  const argv = make('info', '-n', 'deb', '-pH')
-  return Number(spawnSync(argv[0] ?? '', argv.slice(1)).stdout.toString())
+  const group = new RegExp(`/${make === t ? 'tlxc' : 'lxc'}\\.payload\\.deb(/|$)`, 'm')
+  for (;;) {
+    for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+      try {
+        const isInit = /^NSpid:\t\d+\t1$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+        if (isInit && group.test(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))) return Number(pid)
+      } catch {
+        // It has ended.
+      }
+    }
+  }
 }
 
 function haveLxcDebian(): boolean {
