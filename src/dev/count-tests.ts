@@ -18,7 +18,7 @@ const failures: string[] = []
 
 countTap(join(dir, 'native.tap'))
 countVitest(join(dir, 'unit.json'))
-if (isRoot) countVitest(join(dir, 'e2e.json'))
+if (isRoot) for (const lane of ['rest', 'templates']) countVitest(join(dir, `e2e-${lane}.json`))
 else total.skipped++
 
 if (process.env.TLXC_MUST_WORK === '1' && total.skipped > 0) {

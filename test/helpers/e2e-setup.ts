@@ -30,10 +30,10 @@ export default function setup(): () => void {
 /** One for each run, so that two runs on one machine do not share it. */
 const bridge = `tlxct${process.pid}`
 
-/** A bridge and an id pool that collide with nothing a machine may have. */
+/** A bridge and an id pool that collide with nothing a machine may have; two runs at once would find the same network free. */
 const TEST_SETTINGS = `
 [network]
-bridge = ${bridge}
+bridge = ${bridge}${process.env['TLXC_TEST_LANE'] === 'templates' ? '\nipv4 = 10.213.77.1/24' : ''}
 [idmap]
 start = 1879048192
 count = 16777216
