@@ -3,6 +3,8 @@
  * An image decides what is inside; what this machine's root runs, mounts or allows for it is not the image's to say. LXC takes such
  * lines over; here only what cannot reach out is taken, the rest becomes a comment.
  */
+import { ValueError } from '../../config/codecs/codec.ts'
+import { mountEntry } from '../../config/codecs/mount.ts'
 import { ConfigDocument } from '../../config/document.ts'
 
 export interface ImageConfigInput {
@@ -25,9 +27,13 @@ export interface ImageConfig {
   readonly dropped: readonly string[]
 }
 
-const HARMLESS = /^lxc\.(?:arch|autodev|tty\.max|tty\.dir|pty\.max|cap\.drop|signal\.(?:halt|reboot|stop)|init\.(?:cmd|cwd|uid|gid)|execute\.cmd)$/
-/** Which mount nothing of this machine. */
-const OWN_FILESYSTEMS = new Set(['proc', 'sysfs', 'tmpfs', 'devpts', 'mqueue', 'cgroup', 'cgroup2', 'debugfs', 'securityfs', 'ramfs'])
+const HARMLESS = /^lxc\.(?:arch|autodev|tty\.max|tty\.dir|pty\.max|signal\.(?:halt|reboot|stop)|init\.(?:cmd|cwd|uid|gid)|execute\.cmd)$/
+/** With nothing of this machine, or of its kernel, in them: a /proc of an image's own would be one without the masks of ours. */
+const EMPTY_FILESYSTEMS = new Set(['tmpfs', 'mqueue'])
+/** With others (bind, move, remount, idmap=, ...) the type means nothing, and the source is a path of this machine. */
+const PLAIN_OPTION = /^(?:defaults|r[ow]|optional|create=dir|(?:no)?(?:suid|dev|exec|atime|diratime|relatime|strictatime)|(?:mode|size|uid|gid|nr_inodes)=[0-9]+[kmg%]?)$/i
+/** What may be named of our includes: a distribution's and its common part, never nesting.conf, nor what the administrator has there. */
+const INCLUDE = /(?:^|\.)(?:common|userns)\.conf$/
 
 /** The placeholders of LXC's image format, longest first where one begins another. */
 export function fillPlaceholders(text: string, { name, path, rootfs, includes, hooks }: Omit<ImageConfigInput, 'text' | 'exists'>): string {
@@ -43,15 +49,21 @@ export function imageConfig(input: ImageConfigInput): ImageConfig {
     if (taken === null) dropped.push(key)
     else lines.push(...formatted(key, taken))
   }
-  return { lines, dropped }
+  return { lines: confined(input, lines), dropped }
+}
+
+/** Device rules, system calls and capabilities that are denied come from this include; an image that names none is not without them. */
+function confined({ includes }: ImageConfigInput, lines: readonly string[]): string[] {
+  const named = lines.some((line) => line.startsWith('lxc.include = ') && line.endsWith('common.conf'))
+  return named ? [...lines] : [...formatted('lxc.include', `${includes}/common.conf`), ...lines]
 }
 
 /** Lines of fstab(5) → the same as lxc.mount.entry, as far as they mount nothing of this machine. */
 export function imageFstab(text: string): ImageConfig {
   const entries = text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
   return {
-    lines: entries.filter(isOwnMount).flatMap((entry) => formatted('lxc.mount.entry', entry)),
-    dropped: entries.filter((entry) => !isOwnMount(entry)).map((entry) => `fstab ${entry.split(/\s+/)[0] ?? ''}`),
+    lines: entries.filter(isEmptyMount).flatMap((entry) => formatted('lxc.mount.entry', entry)),
+    dropped: entries.filter((entry) => !isEmptyMount(entry)).map((entry) => `fstab ${entry.split(/\s+/)[0] ?? ''}`),
   }
 }
 
@@ -64,12 +76,15 @@ function take(input: ImageConfigInput, key: string, value: string): string | nul
     case 'lxc.environment':
       // A name alone would copy a variable of this machine's root into the container.
       return value.includes('=') ? value : null
+    case 'lxc.cap.drop':
+      // Without a value it would take back what ours drops.
+      return value === '' ? null : value
     case 'lxc.mount.auto':
-      return value.split(/\s+/).every((word) => /^(?:proc|sys|cgroup)(?::(?:mixed|ro))?$/.test(word)) ? value : null
+      return value.split(/\s+/).every((word) => /^(?:proc(?::mixed)?|(?:sys|cgroup)(?::(?:mixed|ro))?)$/.test(word)) ? value : null
     case 'lxc.mount.entry':
-      return isOwnMount(value) ? value : null
+      return isEmptyMount(value) ? value : null
     case 'lxc.seccomp.profile':
-      return isBelow(value, input.includes) && input.exists(value) ? value : null
+      return value === `${input.includes}/common.seccomp` ? value : null
     case 'lxc.hook.clone':
       return isBelow(value, input.hooks) && input.exists(value) ? value : null
     default:
@@ -80,14 +95,19 @@ function take(input: ImageConfigInput, key: string, value: string): string | nul
 /** Images name a file for each distribution; where there is none of that name, the common one does. */
 function takeInclude({ includes, exists }: ImageConfigInput, value: string): string | null {
   if (!isBelow(value, includes)) return null
-  if (exists(value)) return value
+  if (exists(value)) return INCLUDE.test(value.slice(includes.length + 1)) ? value : null
   return `${includes}/${value.endsWith('userns.conf') ? 'userns.conf' : 'common.conf'}`
 }
 
-function isOwnMount(entry: string): boolean {
-  const [source = '', target = '', type = '', options = ''] = entry.split(/\s+/)
-  const unusual = /(?:^|,)(?:r?bind|move|overlay|lowerdir|upperdir)(?:[=,]|$)/.test(options) || source.startsWith('/') || target.split('/').includes('..')
-  return OWN_FILESYSTEMS.has(type) && !unusual
+/** Read as the planner reads it. */
+function isEmptyMount(entry: string): boolean {
+  try {
+    const { target, type, options } = mountEntry.parse(entry)
+    return EMPTY_FILESYSTEMS.has(type) && options.every((option) => PLAIN_OPTION.test(option)) && !target.split('/').includes('..')
+  } catch (error) {
+    if (error instanceof ValueError) return false
+    throw error
+  }
 }
 
 function isBelow(path: string, directory: string): boolean {
