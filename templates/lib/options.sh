@@ -63,6 +63,13 @@ next_option() {
   esac
 }
 
+# end_without_container WHAT: of a run that is about something else. With a directory for one it is tlxc-create that called, and success
+# would be a container with nothing in it.
+end_without_container() {
+  [ -z "$path" ] || die "$1; no container was made"
+  exit 0
+}
+
 # Which options the template has beside those of the contract: words SET, each with two functions, SET_takes_value OPTION and
 # SET_option OPTION VALUE. Status 0: it takes a value; it is one of the set.
 option_sets=''
@@ -72,7 +79,7 @@ parse_options() {
   while [ $# -gt 0 ]; do
     next_option "$@"
     case $option in
-      -h | --help) usage; exit 0 ;;
+      -h | --help) usage; end_without_container 'this was only the help' ;;
       --) return 0 ;;
     esac
     take_option || die "unknown option '$1' (see --help)"

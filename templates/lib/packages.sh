@@ -46,7 +46,7 @@ begin_packages() {
   if [ $clean = yes ]; then
     open_cache "$1"
     clean_cache
-    exit 0
+    end_without_container 'removed the cache'
   fi
   if [ $refresh = yes ]; then
     check_root
@@ -97,7 +97,7 @@ perhaps_newer() {
 provide_packages() {
   if [ $refresh = yes ]; then
     refresh_entry "$@"
-    exit 0
+    end_without_container 'brought the cache up to date'
   fi
   provide_rootfs "$1" "$3"
 }

@@ -40,9 +40,17 @@ describe('parse_options', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining(reason)])
   })
 
+  test.runIf(process.getuid?.() === 0).each([
+    ['--help', 'die "not reached"', 'this was only the help'],
+    ['--clean', 'begin_packages t; die "not reached"', 'removed the cache'],
+    ['--refresh-cache', 'begin_packages t; refresh_entry() { :; }; provide_packages; die "not reached"', 'brought the cache up to date'],
+  ])('%s makes no container, and so is no success for tlxc-create', async (option, lines, what) => {
+    expect(await said(option, lines)).toMatchObject({ code: 1, stderr: `template: ${what}; no container was made\n` })
+    expect((await bench.sh(template(option, lines).replace("name=''", "name='' path=''"))).code).toBe(0)
+  })
+
   test('help has all of them', async () => {
-    const { code, stdout } = await said('--help', 'die "not reached"')
-    expect(code).toBe(0)
+    const { stdout } = await said('--help', 'die "not reached"')
     for (const part of ['the help\n', '--refresh-cache ', '--timezone=ZONE', '-p, --path=DIR']) expect(stdout).toContain(part)
   })
 })
