@@ -36,8 +36,11 @@ export async function listCache(host: Host, template?: string): Promise<CacheEnt
 /** Removes entries; a create that uses one is waited for. Blobs go when no entry is left that names them. Throws TlxcError BUSY, IO. */
 export async function flushCache(host: Host, entries: readonly CacheEntry[], lockTimeoutMs: number): Promise<void> {
   for (const entry of entries) {
-    const lock = `${host.paths.cache}/${entry.template}/.lock.${entry.name}`
-    await removeLocked(host, lock, [entry.path], lockTimeoutMs)
+    const { template, name, kind, path } = entry
+    // First who builds beside an entry: it would come back, and half a download is in use.
+    const names = kind === 'blobs' ? [name] : [`${name}~new`, name]
+    const locks = names.map((lock) => `${host.paths.cache}/${template}/.lock.${lock}`)
+    await withLocks(host, locks, lockTimeoutMs, path, () => discard(host, entry))
   }
   for (const template of new Set(entries.map((entry) => entry.template))) await sweepBlobs(host, template, lockTimeoutMs)
 }
@@ -75,12 +78,16 @@ async function sizesOf(host: Host, paths: readonly string[]): Promise<number[]> 
   return paths.map((path) => byPath.get(path) ?? 0)
 }
 
+/** Which ones is decided under the lock: a create that is waited for may name one that nobody named before. */
 async function sweepBlobs(host: Host, template: string, lockTimeoutMs: number): Promise<void> {
   const directory = `${host.paths.cache}/${template}`
-  const blobs = namesIn(host, `${directory}/blobs/sha256`)
-  const used = new Set(namesIn(host, directory).flatMap((entry) => parseOrigin(read(host, `${directory}/${entry}/origin`)).all('blob')))
-  const unused = blobs.filter((blob) => !used.has(`sha256/${blob}`)).map((blob) => `${directory}/blobs/sha256/${blob}`)
-  if (unused.length > 0) await removeLocked(host, `${directory}/.lock.blobs`, unused, lockTimeoutMs)
+  const store = `${directory}/blobs/sha256`
+  if (namesIn(host, store).length === 0) return
+  await withLocks(host, [`${directory}/.lock.blobs`], lockTimeoutMs, store, () => {
+    const used = new Set(namesIn(host, directory).flatMap((entry) => parseOrigin(read(host, `${directory}/${entry}/origin`)).all('blob')))
+    for (const blob of namesIn(host, store)) if (!used.has(`sha256/${blob}`)) host.fs.rmSync(`${store}/${blob}`, { recursive: true, force: true })
+    return Promise.resolve()
+  })
 }
 
 /**
@@ -88,30 +95,66 @@ async function sweepBlobs(host: Host, template: string, lockTimeoutMs: number): 
  * Throws TlxcError IO.
  */
 export async function holdBlobs(host: Host, store: string, signal: AbortSignal): Promise<() => Promise<void>> {
-  const flock = await host.start('flock', ['--shared', `${store.slice(0, store.lastIndexOf('/'))}/.lock.blobs`, 'cat'], { stdin: 'pipe', stdout: 'pipe' })
-  signal.addEventListener('abort', flock.kill, { once: true })
+  const held = await holdLock(host, `${store.slice(0, store.lastIndexOf('/'))}/.lock.blobs`, ['--shared'], signal)
+  if ('release' in held) return held.release
+  throw new TlxcError('IO', `cannot lock "${store}": ${held.reason}`)
+}
+
+/** Exclusive locks, taken in this order. */
+async function withLocks(host: Host, files: readonly string[], timeoutMs: number, what: string, work: () => Promise<void>): Promise<void> {
+  const [file, ...others] = files
+  if (file === undefined) return work()
+  const held = await holdLock(host, file, ['--exclusive', '--timeout', String(timeoutMs / 1000), '--conflict-exit-code', String(CONFLICT)])
+  if (!('release' in held)) {
+    if (held.exitCode === CONFLICT) throw new TlxcError('BUSY', `cannot remove "${what}": a create uses it`, { hint: 'wait until that is done, or give --lock-timeout=SECONDS' })
+    throw new TlxcError('IO', `cannot remove "${what}": ${held.reason}`)
+  }
+  try {
+    await withLocks(host, others, timeoutMs, what, work)
+  } finally {
+    await held.release()
+  }
+}
+
+const CONFLICT = 75
+
+type Lock = { release(): Promise<void> } | { exitCode: number | null; reason: string }
+
+/** By flock(1), which is what the templates lock with; Node has no flock(2). It goes with this process, however that ends. */
+async function holdLock(host: Host, file: string, options: readonly string[], signal?: AbortSignal): Promise<Lock> {
+  const flock = await host.start('flock', [...options, file, 'cat'], { stdin: 'pipe', stdout: 'pipe' })
+  signal?.addEventListener('abort', flock.kill, { once: true })
   // cat says it back when it runs, and it runs when the lock is there.
   flock.stdin?.write('\n')
   const answered = new Promise<boolean>((resolve) => flock.stdout?.once('data', () => resolve(true)))
   const release = async (): Promise<void> => {
-    signal.removeEventListener('abort', flock.kill)
+    signal?.removeEventListener('abort', flock.kill)
     flock.stdin?.end()
     await flock.done
   }
-  if (await Promise.race([answered, flock.done.then(() => false)])) return release
-  const { stderr } = await flock.done
-  throw new TlxcError('IO', `cannot lock "${store}": ${stderr.trim()}`)
+  if (await Promise.race([answered, flock.done.then(() => false)])) return { release }
+  const { exitCode, stderr } = await flock.done
+  return { exitCode, reason: stderr.trim() }
 }
 
-/** By flock(1), which is what the templates lock with; Node has no flock(2). */
-async function removeLocked(host: Host, lock: string, paths: readonly string[], lockTimeoutMs: number): Promise<void> {
-  const held = 75
-  const wait = ['--exclusive', '--timeout', String(lockTimeoutMs / 1000), '--conflict-exit-code', String(held), lock]
-  const { exitCode, stderr } = await host.exec('flock', [...wait, 'rm', '-rf', '--one-file-system', '--', ...paths])
-  if (exitCode === 0) return
-  const what = paths[0] ?? lock
-  if (exitCode === held) throw new TlxcError('BUSY', `cannot remove "${what}": a create uses it`, { hint: 'wait until that is done, or give --lock-timeout=SECONDS' })
-  throw new TlxcError('IO', `cannot remove "${what}": ${stderr.trim()}`)
+/** It loses its name before anything of it is removed: what has a name is taken for finished. Half removed, it is swept by the next create. */
+async function discard(host: Host, { template, name, path }: CacheEntry): Promise<void> {
+  const trash = host.fs.mkdtempSync(`${host.paths.cache}/${template}/trash.${name}.`)
+  const failed = rename(host, path, `${trash}/${name}`)
+  const { exitCode, stderr } = await host.exec('rm', ['-rf', '--one-file-system', '--', trash])
+  const reason = failed ?? (exitCode === 0 ? null : stderr.trim())
+  if (reason !== null) throw new TlxcError('IO', `cannot remove "${path}": ${reason}`)
+}
+
+/** null: it is done, or was gone since it was listed. */
+function rename(host: Host, from: string, to: string): string | null {
+  try {
+    host.fs.renameSync(from, to)
+    return null
+  } catch (error) {
+    const code = errnoOf(error) ?? 'it failed'
+    return code === 'ENOENT' ? null : code
+  }
 }
 
 function namesIn(host: Host, directory: string): string[] {

@@ -5,7 +5,9 @@
 #   .lock.KEY     flock(2): exclusive while KEY is built, replaced or removed, shared while somebody copies from it
 #   .lock.KEY~new held by who builds beside a KEY that is there, which others go on copying from
 #   work.KEY.*    being built; whoever gets the lock removes what was left of a killed one
-# An entry is built beside its place, is on the disk before it gets its name by one rename, and is never changed after.
+#   trash.KEY.*   being removed; the same
+# An entry is built beside its place, is on the disk before it gets its name by one rename, and is never changed after; it loses its
+# name by one rename, too, before anything of it is removed: what has the name is whole (src/template/cache.ts keeps to that).
 
 # open_cache TEMPLATE: sets cache
 open_cache() {
@@ -26,7 +28,8 @@ sweep_cache() {
     # In a subshell: the lock goes with its descriptor.
     (
       flock -w "$sweep_wait" 8 || exit 0
-      remove_tree "$sweep_left"
+      # What cannot be removed is in nobody's way.
+      remove_tree "$sweep_left" || warn "'$sweep_left' stays; remove it by hand"
     ) 8>>"$cache/.lock.$sweep_key"
   done
 }
@@ -40,6 +43,24 @@ remove_tree() {
   rm -rf --one-file-system -- "$1"
 }
 
+# is_finished ENTRY: an id is the last that an entry gets, and nothing without one may become a container.
+is_finished() {
+  [ -f "$1/id" ]
+}
+
+# take_away NAME: $cache/NAME loses its name; sets taken to where it is now, for the caller to remove. Under the lock of NAME.
+take_away() {
+  taken=$(umask 077 && mktemp -d "$cache/trash.$1.XXXXXX") || die "cannot write to the cache '$cache'"
+  mv -- "$cache/$1" "$taken/" || { rmdir -- "$taken"; die "cannot remove '$cache/$1'"; }
+}
+
+# discard NAME: the same, and it is removed.
+discard() {
+  [ -d "$cache/$1" ] || return 0
+  take_away "$1"
+  remove_tree "$taken"
+}
+
 # cache_entry KEY BUILDER [ARG...]: sets entry to the directory of KEY, locked against removal until the template ends. What is
 # missing is built: BUILDER (a function, under set -e) gets $work, the entry to be, and $build, an empty directory that becomes
 # its rootfs. With flush=yes it is built although it is there; a failure leaves the old one.
@@ -48,10 +69,11 @@ cache_entry() {
   name_entry "$1"
   shift
   exec 9>>"$cache/.lock.$entry_key"
-  if [ ! -d "$entry" ]; then
+  if ! is_finished "$entry"; then
     flock -n 9 || { progress 'Waiting for another create that makes the same ...'; flock 9; }
     # Who waited has it.
-    if [ ! -d "$entry" ]; then
+    if ! is_finished "$entry"; then
+      discard "$entry_key"
       build_entry "$entry_key" "$@"
       mv -T -- "$work" "$entry" || die "cannot rename '$work'"
       work=''
@@ -60,7 +82,7 @@ cache_entry() {
     renew_entry "$@"
   fi
   flock -s 9
-  [ -d "$entry" ] || die "the cache entry '$entry' was removed by another command; try again"
+  is_finished "$entry" || die "the cache entry '$entry' was removed by another command; try again"
   # Nobody copies from it any more.
   if [ -n "$entry_old" ]; then remove_tree "$entry_old"; fi
 }
@@ -79,8 +101,8 @@ renew_entry() {
     # Now those that copy from the old one are waited for.
     flock 9
     if [ -d "$entry" ]; then
-      entry_old=$(umask 077 && mktemp -d "$cache/trash.$entry_key.XXXXXX") || die "cannot write to the cache '$cache'"
-      mv -- "$entry" "$entry_old/" || die "cannot replace '$entry'"
+      take_away "$entry_key"
+      entry_old=$taken
     fi
     mv -T -- "$work" "$entry" || {
       [ -z "$entry_old" ] || mv -- "$entry_old/$entry_key" "$entry"
@@ -120,7 +142,7 @@ refresh_entry() {
   refresh_newer=$2
   shift 2
   flush=no
-  if [ -d "$entry" ]; then
+  if is_finished "$entry"; then
     # Nobody removes what is looked at.
     exec 9>>"$cache/.lock.$entry_key"
     flock -s 9
@@ -141,7 +163,7 @@ drop_superseded() {
 
 # drop_entry KEY: one that a create still copies from goes the next time.
 drop_entry() {
-  (flock -n 6 && remove_tree "$cache/$1") 6>>"$cache/.lock.$1" || true
+  (flock -n 6 && discard "$1") 6>>"$cache/.lock.$1" || true
 }
 
 # recipe WORD...: 8 hex digits of what makes a difference to an entry: the words, and the template itself with all that it uses,
@@ -160,7 +182,7 @@ clean_cache() {
   # First who builds beside an entry: it would come back.
   for clean_lock in "$cache"/.lock.*~new "$cache"/.lock.*; do
     [ -e "$clean_lock" ] || continue
-    (flock 8 && remove_tree "$cache/${clean_lock##*/.lock.}") 8>>"$clean_lock"
+    (flock 8 && discard "${clean_lock##*/.lock.}") 8>>"$clean_lock"
   done
   sweep_cache
 }

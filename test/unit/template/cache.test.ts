@@ -1,5 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { flushCache, listCache, parseOrigin } from '../../../src/template/cache.ts'
 import { makeTempHost } from '../../helpers/temp-host.ts'
@@ -76,10 +78,59 @@ test('flush: an entry, and the blobs that no other names', async () => {
   expect(['app', 'web', 'blobs/sha256/aa', 'blobs/sha256/bb', 'blobs/sha256/cc'].map((path) => existsSync(`${cache}/oci/${path}`))).toEqual([false, true, false, true, false])
 })
 
+/** Holds a lock as a template does, until what it resolves with is called. */
+async function hold(lock: string, kind = '--shared'): Promise<() => void> {
+  const holder = spawn('flock', [kind, `${cache}/${lock}`, 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] })
+  await once(holder.stdout, 'data')
+  return () => holder.stdin.end()
+}
+
 test('an entry that a create uses: BUSY after the wait', async () => {
   const entries = (await listCache(host)).filter(({ name, kind }) => name === 'alpine' && kind === 'image')
-  const busy = { ...host, exec: () => Promise.resolve({ exitCode: 75, signal: null, stdout: '', stderr: '' }) }
-  await expect(flushCache(busy, entries, 0)).rejects.toMatchObject({ code: 'BUSY' })
+  const release = await hold('download/.lock.alpine')
+  await expect(flushCache(host, entries, 0)).rejects.toMatchObject({ code: 'BUSY' })
+  release()
+  expect(existsSync(`${cache}/download/alpine/origin`)).toBe(true)
+})
+
+test('half a download that a renewal goes on with: BUSY', async () => {
+  const entries = (await listCache(host)).filter(({ kind }) => kind === 'part')
+  const release = await hold('download/.lock.alpine~new', '--exclusive')
+  await expect(flushCache(host, entries, 0)).rejects.toMatchObject({ code: 'BUSY' })
+  release()
+  expect(existsSync(`${cache}/download/.part.alpine`)).toBe(true)
+})
+
+test('flush: a blob that is named while we wait stays', async () => {
+  entry('late/app', 'created=5\nblob=sha256/dd\n')
+  mkdirSync(`${cache}/late/blobs/sha256`, { recursive: true })
+  for (const blob of ['dd', 'ee']) writeFileSync(`${cache}/late/blobs/sha256/${blob}`, '')
+  const release = await hold('late/.lock.blobs', '--exclusive')
+  const flushed = flushCache(host, (await listCache(host, 'late')).filter(({ kind }) => kind === 'image'), 5000)
+  while (existsSync(`${cache}/late/app`)) await setTimeout(10)
+  // Now it waits for the blobs, or is about to.
+  await setTimeout(100)
+  entry('late/web', 'created=5\nblob=sha256/ee\n')
+  release()
+  await flushed
+  expect(['dd', 'ee'].map((blob) => existsSync(`${cache}/late/blobs/sha256/${blob}`))).toEqual([false, true])
+})
+
+test.runIf(process.getuid?.() === 0)('a removal that is cut short leaves nothing under the name of an entry', async () => {
+  entry('cut/system', 'created=5\n')
+  mkdirSync(`${cache}/cut/system/rootfs`)
+  const full = `${cache}/cut/system/rootfs/mount`
+  mkdirSync(full)
+  // rm --one-file-system stops here, as it would at a file that may not be removed.
+  execFileSync('mount', ['-t', 'tmpfs', 'tlxctest', full])
+  try {
+    await expect(flushCache(host, await listCache(host, 'cut'), 0)).rejects.toMatchObject({ code: 'IO' })
+    expect(existsSync(`${cache}/cut/system`)).toBe(false)
+    expect(await listCache(host, 'cut')).toEqual([])
+  } finally {
+    const [left = ''] = readdirSync(`${cache}/cut`).filter((name) => /^(system|trash\.)/.test(name))
+    execFileSync('umount', [left === 'system' ? full : `${cache}/cut/${left}/system/rootfs/mount`])
+  }
 })
 
 test('refresh: each once, with its own options; one that fails does not keep the others from it', async () => {

@@ -89,6 +89,22 @@ describe.runIf(process.getuid?.() === 0)('cache', () => {
     expect(visible()).toEqual([])
   })
 
+  test.each(['clean_cache', 'drop_entry key-1'])('%s that is cut short: what is left has no name of an entry, and is swept', async (removal) => {
+    await bench.ok(template(':'))
+    expect((await bench.sh(`open_cache t; remove_tree() { kill -9 $$; }; ${removal}`)).code).not.toBe(0)
+    expect(visible()).toEqual([expect.stringMatching(/^trash\.key-1\./)])
+    await bench.ok('open_cache t')
+    expect(visible()).toEqual([])
+  })
+
+  test('what has no id is not taken for finished', async () => {
+    mkdirSync(join(cache, 'key-1/rootfs/etc'), { recursive: true })
+    await bench.ok(template(':'))
+    expect(builds()).toBe(1)
+    expect(visible()).toEqual(['key-1'])
+    expect(existsSync(join(bench.rootfs, 'etc/version'))).toBe(true)
+  })
+
   describe('refresh', () => {
     const refresh = (newer: string, build = ':', key = 'key-1'): string => `
 build_it() { mkdir "$build/etc"; echo new >"$build/etc/version"; ${build}; }
