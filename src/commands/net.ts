@@ -13,7 +13,7 @@ export default defineCommand({
   description:
     'The managed bridge gives containers addresses (DHCP), names (DNS) and the way out (NAT). It comes up by itself when a container ' +
     'needs it; its settings are in [network] of /etc/tlxc/tlxc.conf. status (the default) shows it. stop removes exactly what was made: the bridge, its nftables table, ' +
-    'its rules in the chains of Docker and ufw, its dnsmasq. Forwarding of packets stays on.\n\n' +
+    'its rules in the chains of Docker and ufw, its dnsmasq; of a bridge that had another name in tlxc.conf before, too. Forwarding of packets stays on.\n\n' +
     'Where another firewall drops packets in a table of its own, no rule of tlxc can overrule it (nftables accepts only within one chain): ' +
     'status names such a firewall.',
   nameMode: 'none',
@@ -45,8 +45,8 @@ async function start(ctx: Context, settings: NetworkSettings): Promise<void> {
 }
 
 async function stop(ctx: Context, settings: NetworkSettings, force: boolean): Promise<void> {
-  const { stopNetwork } = await import('../network/down.ts')
-  await stopNetwork(ctx.host, settings.bridge, force)
+  const { stopNetworks } = await import('../network/down.ts')
+  await stopNetworks(ctx.host, settings.bridge, force)
 }
 
 async function restart(ctx: Context, settings: NetworkSettings, force: boolean): Promise<void> {

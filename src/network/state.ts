@@ -30,6 +30,13 @@ export function readState(host: Host, bridge: string): NetworkState | null {
   return text === null ? null : (JSON.parse(text) as NetworkState)
 }
 
+/** Every bridge that is ours, whatever [network] says now. */
+export function rememberedBridges(host: Host): string[] {
+  const { dir } = networkFiles(host, '')
+  if (!host.fs.existsSync(dir)) return []
+  return host.fs.readdirSync(dir).flatMap((file) => (file.endsWith('.json') ? [file.slice(0, -'.json'.length)] : [])).sort()
+}
+
 export function writeState(host: Host, state: NetworkState): void {
   const files = networkFiles(host, state.plan.bridge)
   host.fs.mkdirSync(files.dir, { recursive: true, mode: 0o700 })
@@ -69,7 +76,14 @@ export function isDnsmasq(host: Host, bridge: string, pid: number): boolean {
 
 /** True when nothing is missing of the managed bridge, or when somebody else made a bridge of that name. */
 export function networkIsUp(host: Host, bridge: string): boolean {
-  return isBridge(host, bridge) && (readState(host, bridge) === null || dnsmasqPid(host, bridge) !== null)
+  if (!isBridge(host, bridge)) return false
+  const state = readState(host, bridge)
+  return state === null || isServed(host, state)
+}
+
+/** Whether its dnsmasq is there; a bridge without an address has none, and needs none. */
+export function isServed(host: Host, { plan }: Pick<NetworkState, 'plan'>): boolean {
+  return (!plan.ipv4 && !plan.ipv6) || dnsmasqPid(host, plan.bridge) !== null
 }
 
 /** Runs one at a time for each bridge. */
@@ -104,7 +118,9 @@ function readIfThere(host: Host, path: string): string | null {
   try {
     return host.fs.readFileSync(path, 'utf8')
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return null
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ESRCH') return null
+    if (code === 'EACCES') throw new TlxcError('PRIVILEGE', `cannot read "${path}": only root can`, { hint: 'run it as root', cause: error })
     throw error
   }
 }

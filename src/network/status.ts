@@ -2,7 +2,7 @@
 import type { Host } from '../host/host.ts'
 import { parseChains, strangersThatDrop } from './foreign.ts'
 import type { NetworkSettings } from './settings.ts'
-import { dnsmasqPid, isBridge, networkFiles, portsOf, readState } from './state.ts'
+import { dnsmasqPid, isBridge, isServed, networkFiles, portsOf, readState } from './state.ts'
 
 export interface Lease {
   address: string
@@ -32,7 +32,7 @@ export async function networkStatus(host: Host, settings: NetworkSettings): Prom
   const there = isBridge(host, settings.bridge)
   return {
     bridge: settings.bridge,
-    state: !there ? 'down' : state === null ? 'external' : pid === null ? 'degraded' : 'up',
+    state: !there ? 'down' : state === null ? 'external' : isServed(host, state) ? 'up' : 'degraded',
     ipv4: plan?.ipv4 ? `${plan.ipv4.address}/${plan.ipv4.prefix}` : null,
     ipv6: plan?.ipv6 ? `${plan.ipv6.address}/${plan.ipv6.prefix}` : null,
     domain: plan?.domain ?? settings.domain,

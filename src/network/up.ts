@@ -8,7 +8,7 @@ import { chainsToOpen, openText, parseChains } from './foreign.ts'
 import { closeForeignChains } from './foreign-rules.ts'
 import type { NetworkSettings } from './settings.ts'
 import {
-  dnsmasqPid, interfaceExists, isBridge, networkFiles, readState, runTool, withNetworkLock, writeState, type NetworkState,
+  interfaceExists, isBridge, isServed, networkFiles, readState, runTool, withNetworkLock, writeState, type NetworkState,
 } from './state.ts'
 import { parseRoutes4 } from './subnet.ts'
 
@@ -33,7 +33,7 @@ function upState(host: Host, bridge: string): NetworkState | null | undefined {
   }
   const state = readState(host, bridge)
   if (there && state === null) return null
-  return there && dnsmasqPid(host, bridge) !== null ? state : undefined
+  return there && state !== null && isServed(host, state) ? state : undefined
 }
 
 async function bringUp(host: Host, settings: NetworkSettings): Promise<NetworkState> {
@@ -58,16 +58,21 @@ async function bringUp(host: Host, settings: NetworkSettings): Promise<NetworkSt
 async function setRules(host: Host, state: NetworkState): Promise<void> {
   const { plan } = state
   if (plan.nat) await runTool(host, 'set up NAT', 'nft', ['-f', '-'], rulesetText(plan))
-  if (!plan.nat) return
   await closeForeignChains(host, state)
   const families: ('ip' | 'ip6')[] = [...(plan.ipv4 ? (['ip'] as const) : []), ...(plan.ipv6 ? (['ip6'] as const) : [])]
-  state.opened = chainsToOpen(parseChains(await runTool(host, 'read the firewall', 'nft', ['-j', 'list', 'chains'])), families)
+  state.opened = chainsToOpen(parseChains(await listChains(host, plan)), families)
   writeState(host, state)
   if (state.opened.length > 0) await runTool(host, 'let the bridge through the firewall', 'nft', ['-f', '-'], openText(state.opened, plan.bridge))
 }
 
+/** A machine that needs no NAT may have no nft, and then no firewall of it. */
+async function listChains(host: Host, plan: BridgePlan): Promise<string> {
+  const listing = runTool(host, 'read the firewall', 'nft', ['-j', 'list', 'chains'])
+  return plan.nat ? listing : listing.catch(() => '')
+}
+
 async function startDnsmasq(host: Host, plan: BridgePlan): Promise<void> {
-  if (dnsmasqPid(host, plan.bridge) !== null || (!plan.ipv4 && !plan.ipv6)) return
+  if (isServed(host, { plan })) return
   const files = networkFiles(host, plan.bridge)
   const user = /^dnsmasq:/m.test(host.fs.readFileSync('/etc/passwd', 'utf8')) ? 'dnsmasq' : 'nobody'
   await runTool(host, `serve addresses on "${plan.bridge}"`, 'dnsmasq', dnsmasqArgs(plan, files, user))

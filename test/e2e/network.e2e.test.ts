@@ -1,8 +1,9 @@
 /** The managed bridge: on demand, names, the way out by NAT, taken down without a rest. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually, freshName, must, tlxc } from '../helpers/e2e.ts'
+import { binDir, eventually, freshName, must, run, tlxc, type Result } from '../helpers/e2e.ts'
 
 const BRIDGE = process.env['TLXC_TEST_BRIDGE'] ?? ''
 const OUTSIDE = `tlxcout${process.pid}`
@@ -94,4 +95,65 @@ test('twenty starts of the network at once make one', async () => {
   expect(results.map((result) => result.code)).toEqual(Array<number>(20).fill(0))
   const running = execFileSync('sh', ['-c', `cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c -- '^--interface=${BRIDGE}$'`], { encoding: 'utf8' })
   expect(running.trim()).toBe('1')
+})
+
+describe('a machine and a tlxc.conf of its own', () => {
+  const machine = `tlxcm${process.pid}`
+  let root = ''
+  const net = (action: string, env: Record<string, string> = {}): Promise<Result> => run('ip', ['netns', 'exec', machine, join(binDir, 'tlxc-net'), action], { env: { TLXC_ROOT: root, ...env } })
+  const links = (): string => ip('-n', machine, '-br', 'link')
+  const settings = (...lines: string[]): void => writeFileSync(join(root, 'etc/tlxc/tlxc.conf'), `[network]\n${lines.join('\n')}\n`)
+  const nft = (...args: string[]): string => ip('netns', 'exec', machine, 'nft', ...args)
+
+  beforeAll(() => {
+    root = mkdtempSync('/var/tmp/tlxc-net-')
+    chmodSync(root, 0o711)
+    mkdirSync(join(root, 'etc/tlxc'), { recursive: true })
+    ip('netns', 'add', machine)
+  })
+  afterAll(async () => {
+    await net('stop')
+    ip('netns', 'del', machine)
+    rmSync(root, { recursive: true })
+  })
+
+  test('without nftables: an error with the mend, and nothing half-made stays; nat = 0 needs none', async () => {
+    const bin = join(root, 'bin')
+    mkdirSync(bin)
+    for (const program of ['ip', 'dnsmasq']) symlinkSync(execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim(), join(bin, program))
+    settings('bridge = first')
+    const failed = await net('start', { PATH: bin })
+    expect([failed.code, failed.stderr]).toEqual([1, expect.stringMatching(/there is no program "nft"[^]*apt-get install nftables/)])
+    expect(links()).not.toContain('first')
+    settings('bridge = first', 'nat = 0')
+    for (const action of ['start', 'stop']) expect(await net(action, { PATH: bin })).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('nat = 0: packets are let through the firewall all the same', async () => {
+    nft('add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }')
+    settings('bridge = first', 'nat = 0')
+    expect(await net('start')).toMatchObject({ code: 0, stderr: '' })
+    expect(nft('list', 'ruleset')).toContain('iifname "first"')
+    expect(nft('list', 'ruleset')).not.toContain('masquerade')
+    expect(await net('stop')).toMatchObject({ code: 0, stderr: '' })
+    expect(nft('list', 'ruleset')).not.toContain('iifname "first"')
+  })
+
+  test('a bridge without addresses is up, without dnsmasq', async () => {
+    settings('bridge = first', 'ipv4 = none', 'ipv6 = none')
+    expect(await net('start')).toMatchObject({ code: 0, stderr: '' })
+    expect((await net('status')).stdout).toMatch(/State: +UP\n/)
+  })
+
+  test('another name in tlxc.conf: restart takes down the bridge of the old one', async () => {
+    settings('bridge = second')
+    expect(await net('restart')).toMatchObject({ code: 0, stderr: '' })
+    expect(links()).toContain('second')
+    expect(links()).not.toContain('first')
+  })
+
+  test('status for others than root: only root sees it', async () => {
+    const said = await run('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', join(binDir, 'tlxc-net'), 'status'], { env: { TLXC_ROOT: root } })
+    expect([said.code, said.stderr]).toEqual([1, expect.stringMatching(/only root can[^]*run it as root/)])
+  })
 })
