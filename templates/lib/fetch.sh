@@ -7,6 +7,8 @@ fetch_stall_timeout=${TLXC_STALL_TIMEOUT:-30}
 fetch_tries=${TLXC_FETCH_TRIES:-3}
 # Seconds to wait before the second try; the third waits twice as long.
 fetch_pause=1
+# MiB that an index or a key may have at most, whatever the server sends; '': anything, as packages and images are.
+fetch_most=''
 
 # fetch URL FILE: FILE is there when it is whole, and only then. What arrived stays in FILE.part, where a next fetch goes on.
 # Dies with URL and reason.
@@ -24,13 +26,14 @@ try_fetch() {
   fetch_try=1
   while :; do
     fetch_status=0 fetch_reason='' fetch_before=$(part_size "$2.part")
-    if fetch_once "$1" "$2.part"; then
+    if fetch_once "$1" "$2.part" && went_on "$2.part"; then
       mv -f -- "$2.part" "$2" || die "cannot write '$2'"
       return 0
     fi
     # What the server has decided it decides again; what the disk has, too.
     case $fetch_status in 4??) rm -f -- "$2.part"; return 1 ;; esac
-    case $fetch_reason in *'No space left'* | *'write error'*) rm -f -- "$2.part"; return 1 ;; esac
+    if [ -n "$fetch_most" ] && [ "$(part_size "$2.part")" -ge $((fetch_most * 1048576)) ]; then fetch_reason="write error: it is larger than $fetch_most MiB"; fi
+    case $fetch_reason in *'No space left'* | *'write error'* | *'away from https://') rm -f -- "$2.part"; return 1 ;; esac
     # A connection that breaks often, but brings something each time, is worth going on with.
     if [ $(($(part_size "$2.part") - fetch_before)) -ge 1048576 ]; then fetch_try=1; fi
     [ "$fetch_try" -lt "$fetch_tries" ] || { fetch_reason="$fetch_reason (tried $fetch_tries times)"; return 1; }
@@ -39,9 +42,28 @@ try_fetch() {
   done
 }
 
+# went_on PART: curl and wget are content when the server has nothing beyond the end of a part; it may be one of a larger file.
+went_on() {
+  if [ "$fetch_before" = 0 ] || [ "$(part_size "$1")" != "$fetch_before" ]; then return 0; fi
+  rm -f -- "$1"
+  fetch_status=0 fetch_reason='what was there of it is not its beginning'
+  return 1
+}
+
 part_size() {
   stat -c %s -- "$1" 2>/dev/null || echo 0
 }
+
+# fetch_within COMMAND...: no file of it gets larger than fetch_most. Not killed by that: its writes fail. What it says is for sed.
+fetch_within() (
+  LC_ALL=C
+  export LC_ALL
+  if [ -n "$fetch_most" ]; then
+    trap '' XFSZ
+    ulimit -f $((fetch_most * 2048))
+  fi
+  exec "$@"
+)
 
 fetch_once() {
   if command -v curl >/dev/null; then
@@ -62,7 +84,7 @@ fetch_curl() {
   if [ -t 1 ] && [ "${fetch_quiet:-no}" = no ]; then fetch_noise='' fetch_meter=/dev/fd/7; else fetch_noise=--silent fetch_meter=$scratch/fetch.log; fi
   : >"$scratch/fetch.log"
   # shellcheck disable=SC2086 # empty or one word
-  curl $fetch_noise --show-error --stderr "$fetch_meter" --fail --location --globoff --proto '=http,https,ftp,file' --proto-redir "$fetch_redirect" \
+  fetch_within curl $fetch_noise --show-error --stderr "$fetch_meter" --fail --location --globoff --proto '=http,https,ftp,file' --proto-redir "$fetch_redirect" \
     --connect-timeout "$fetch_connect_timeout" --speed-limit 1000 --speed-time "$fetch_stall_timeout" \
     --continue-at - --output "$2" --write-out '%{http_code}\n%{errormsg}\n' --url "$1" 7>&1 >"$scratch/fetch.status" || fetch_code=$?
   fetch_status=$(sed -n 1p "$scratch/fetch.status")
@@ -83,9 +105,21 @@ fetch_curl() {
 
 fetch_wget() {
   fetch_code=0
-  wget --no-verbose --continue --tries=1 --connect-timeout="$fetch_connect_timeout" --read-timeout="$fetch_stall_timeout" \
+  case $1 in
+    # curl knows these.
+    file://*)
+      cat -- "${1#file://}" 2>"$scratch/fetch.log" >"$2" && return 0
+      fetch_reason=$(tail -n 1 "$scratch/fetch.log")
+      return 1
+      ;;
+  esac
+  fetch_within wget --no-verbose --continue --tries=1 --connect-timeout="$fetch_connect_timeout" --read-timeout="$fetch_stall_timeout" \
     --dns-timeout="$fetch_connect_timeout" --output-document="$2" -- "$1" 2>"$scratch/fetch.log" || fetch_code=$?
-  [ "$fetch_code" != 0 ] || return 0
+  if [ "$fetch_code" = 0 ]; then
+    # It follows a redirection wherever that leads, and tells afterwards.
+    case $1 in https:*) if grep -q ' URL:http:' "$scratch/fetch.log"; then fetch_reason='it leads away from https://'; return 1; fi ;; esac
+    return 0
+  fi
   fetch_status=$(sed -n 's/.*ERROR \([0-9][0-9][0-9]\).*/\1/p' "$scratch/fetch.log" | tail -n 1)
   [ -n "$fetch_status" ] || fetch_status=0
   if [ "$fetch_status" = 416 ]; then fetch_status=0; rm -f -- "$2"; fi

@@ -18,7 +18,9 @@ keyring() {
   need_scratch
   case $1 in
     *://*)
+      fetch_most=16
       fetch "$1" "$scratch/keyring.in"
+      fetch_most=''
       keyring_source=$scratch/keyring.in
       ;;
     *)

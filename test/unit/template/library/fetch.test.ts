@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -36,6 +37,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   if (url === '/gone') response.writeHead(404).end()
   else if (url === '/empty') response.end()
   else if (url === '/busy' && asked.length < 3) response.writeHead(503).end()
+  else if (url === '/endless') response.writeHead(200).end(Buffer.alloc(3 << 20))
   else if (url === '/silent') response.writeHead(200, { 'content-length': body.length }).write('x')
   else if (url === '/away') response.writeHead(302, { location: '/whole' }).end()
   else if (url === '/to-file') response.writeHead(302, { location: 'file:///etc/hostname' }).end()
@@ -54,7 +56,7 @@ function sendWhole(url: string, response: ServerResponse): void {
 function without(program: string): Record<string, string> {
   const bin = join(bench.directory, 'bin')
   mkdirSync(bin)
-  for (const name of ['sh', 'sed', 'grep', 'cat', 'rm', 'mv', 'mktemp', 'tail', 'sleep', 'uname', 'dirname', 'sha256sum', 'tr', 'curl', 'wget']) {
+  for (const name of ['sh', 'sed', 'grep', 'cat', 'rm', 'mv', 'mktemp', 'tail', 'sleep', 'uname', 'dirname', 'sha256sum', 'tr', 'stat', 'curl', 'wget']) {
     if (name !== program) symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), join(bin, name))
   }
   return { BIN: bin }
@@ -91,6 +93,44 @@ describe.each([['curl', 'wget'], ['wget', 'curl']])('by %s', (_program, other) =
     bench = libraryBench()
     writeFileSync(`${file()}.part`, body)
     expect((await fetch('/whole')).code).toBe(0)
+    expect(readFileSync(file()).equals(body)).toBe(true)
+  })
+
+  test('a part that is longer than the file is none of it: from the beginning', async () => {
+    writeFileSync(`${file()}.part`, Buffer.alloc(body.length + 1))
+    expect((await fetch('/whole')).stderr).toBe('')
+    expect(readFileSync(file()).equals(body)).toBe(true)
+  })
+
+  test('what may not be large is not, whatever the server says of its size', async () => {
+    const said = await bench.sh(on(`fetch_most=1; fetch ${base}/endless ${file()}`), without(other))
+    expect([said.code, said.stderr]).toEqual([1, expect.stringContaining(`cannot download ${base}/endless: write error: it is larger than 1 MiB`)])
+    expect([existsSync(file()), existsSync(`${file()}.part`), asked.length]).toEqual([false, false, 1])
+  })
+
+  test('a redirection does not lead away from TLS', async () => {
+    const [keyFile, certificate] = [join(bench.directory, 'key'), join(bench.directory, 'cert')]
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile, '-out', certificate, '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' })
+    const secure = createSecureServer({ key: readFileSync(keyFile), cert: readFileSync(certificate) }, (request, response) => {
+      if (request.url === '/whole') response.end(body)
+      else response.writeHead(302, { location: `${base}/whole` }).end()
+    })
+    await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve))
+    try {
+      const url = `https://127.0.0.1:${(secure.address() as AddressInfo).port}`
+      writeFileSync(join(bench.directory, 'wgetrc'), `ca_certificate = ${certificate}\n`)
+      const env = { ...without(other), CURL_CA_BUNDLE: certificate, WGETRC: join(bench.directory, 'wgetrc'), no_proxy: '127.0.0.1' }
+      expect(await bench.sh(on(`fetch ${url}/whole ${file()}`), env)).toMatchObject({ code: 0, stderr: '' })
+      expect((await bench.sh(on(`fetch ${url}/away ${file()}.2`), env)).code).toBe(1)
+      expect([existsSync(`${file()}.2`), existsSync(`${file()}.2.part`)]).toEqual([false, false])
+    } finally {
+      secure.close()
+    }
+  })
+
+  test('a file of this machine', async () => {
+    writeFileSync(join(bench.directory, 'here'), body)
+    expect(await bench.sh(on(`fetch file://${bench.directory}/here ${file()}`), without(other))).toMatchObject({ code: 0, stderr: '' })
     expect(readFileSync(file()).equals(body)).toBe(true)
   })
 
