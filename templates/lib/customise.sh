@@ -61,6 +61,8 @@ check_customise() {
   esac
   [ ${#user} -le 32 ] || die "the user name '$user' is longer than 32 characters"
   [ -n "$user" ] || [ -z "$user_ssh_key$user_password" ] || die '--ssh-key and --user-password are about a user: give --user=NAME (or --root-ssh-key)'
+  # Read when a template may be in another directory.
+  root_ssh_key=$(absolute "$root_ssh_key") user_ssh_key=$(absolute "$user_ssh_key") cloud_init=$(absolute "$cloud_init")
   [ -z "$root_ssh_key" ] || check_public_key "$root_ssh_key"
   [ -z "$user_ssh_key" ] || check_public_key "$user_ssh_key"
   if [ -n "$cloud_init" ]; then

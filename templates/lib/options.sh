@@ -126,6 +126,14 @@ Of the contract, given by tlxc-create:
 USAGE
 }
 
+# absolute FILE|URL: prints it so that it is the same wherever it is read. '': nothing.
+absolute() {
+  case $1 in
+    '' | /* | *://*) printf '%s\n' "$1" ;;
+    *) printf '%s\n' "$PWD/$1" ;;
+  esac
+}
+
 check_root() {
   [ "$(id -u)" = 0 ] || die 'must be run as root'
 }

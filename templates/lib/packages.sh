@@ -72,14 +72,6 @@ check_mirror() {
   die "'$check_url' is no URL of a mirror ($(printf '%s' "$*" | sed 's/ /, /g; s/\(.*\), /\1 or /'))"
 }
 
-# absolute FILE|URL: prints it so that it is the same wherever it is read. '': nothing.
-absolute() {
-  case $1 in
-    '' | /* | *://*) printf '%s\n' "$1" ;;
-    *) printf '%s\n' "$PWD/$1" ;;
-  esac
-}
-
 # option_lines NAME VALUE...: prints --NAME=VALUE, a line for each that has a value
 option_lines() {
   while [ $# -gt 0 ]; do
