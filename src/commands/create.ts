@@ -2,6 +2,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { defineCommand, type Context, type Options, type ParsedArgs } from '../cli/command.ts'
 import { createContainer, type Created } from '../container/create.ts'
+import { readSystemConfig } from '../container/system-config.ts'
 import { TlxcError } from '../errors.ts'
 import { renderJson } from '../render/json.ts'
 import { chooseStorage } from '../storage/registry.ts'
@@ -61,7 +62,7 @@ export default defineCommand({
       lxcpath: ctx.lxcpath,
       template,
       templateArgs: [...args.positionals, ...(args.rest ?? [])],
-      ...storageList(args),
+      ...storageList(args, ctx),
       ...(args.options.privileged === true ? { privileged: true } : {}),
       output: ctx.quiet ? 'discard' : ctx.json ? 'stderr' : 'inherit',
       ...(typeof config === 'string' ? { configFile: resolve(ctx.cwd, config) } : {}),
@@ -77,11 +78,12 @@ function requireTemplate(args: ParsedArgs): string {
   throw new TlxcError('USAGE', 'A template must be specified', { hint: 'Use "none" if you really want a container without a rootfs' })
 }
 
-function storageList(args: ParsedArgs): { storage?: string } {
+function storageList(args: ParsedArgs, ctx: Context): { storage?: string } {
   const list = args.options.bdev
-  const { type } = chooseStorage(typeof list === 'string' ? list : 'dir')
+  const given = typeof list === 'string' ? { storage: list } : {}
+  const { type } = chooseStorage(given.storage ?? (args.options['dir'] === undefined ? readSystemConfig(ctx.host).create.storage : 'dir'))
   const foreign = Object.keys(STORAGE_OPTIONS).find((key) => args.options[key] !== undefined)
-  if (foreign === undefined) return typeof list === 'string' ? { storage: list } : {}
+  if (foreign === undefined) return given
   throw new TlxcError('USAGE', `option --${foreign} means nothing to storage type ${type}`, { hint: `leave --${foreign} out` })
 }
 

@@ -23,6 +23,7 @@ export interface CreateContext {
   readonly host: Host
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
+  readonly lockTimeoutMs: number
   readonly stderr: { write(text: string): void }
 }
 
@@ -75,17 +76,21 @@ export async function createContainer(ctx: CreateContext, options: CreateOptions
   const { container } = decision
   host.fs.mkdirSync(options.lxcpath, { recursive: true, mode: 0o755 })
   let held = false
-  try {
-    return await withLock(host, container, 'create', 0, async () => {
+  const locked = (timeoutMs: number): Promise<Created> =>
+    withLock(host, container, 'create', timeoutMs, async () => {
       held = true
       await sweepPartial(host, container)
       refuseExisting(host, container)
       await sweepTrash(host, options.lxcpath)
       return build(ctx, decision)
+    }).catch((error: unknown) => {
+      throw !held && error instanceof TlxcError && error.code === 'BUSY' ? new Beaten(container, error) : error
     })
-  } catch (error) {
-    throw !held && error instanceof TlxcError && error.code === 'BUSY' ? beaten(container, error) : error
-  }
+  // A destroy, say, is waited for; after another create of this name there would be nothing left to make.
+  return locked(0).catch((error: unknown) => {
+    if (error instanceof Beaten && !error.byCreate) return locked(ctx.lockTimeoutMs)
+    throw error
+  })
 }
 
 function decide(host: Host, options: CreateOptions, env: CreateContext['env']): Decision {
@@ -187,11 +192,17 @@ function full(container: Container, error: unknown): unknown {
 }
 
 /** Another command was there first. */
-function beaten(container: Container, error: TlxcError): TlxcError {
-  // A holder that has just begun may not have said yet what it does.
-  const unknown = error.message.includes('another process holds it')
-  const reason = error.message.includes('create of') ? 'it is being created by another command' : unknown ? 'it is being created or changed by another command' : 'another command is working on it'
-  return new TlxcError('BUSY', `cannot create "${container.name}": ${reason}`, { cause: error, hint: 'choose another name, or wait until that is done' })
+class Beaten extends TlxcError {
+  /** Perhaps: a holder that has just begun may not have said yet what it does. */
+  readonly byCreate: boolean
+
+  constructor(container: Container, error: TlxcError) {
+    const unknown = error.message.includes('another process holds it')
+    const created = error.message.includes('create of')
+    const reason = created ? 'it is being created by another command' : unknown ? 'it is being created or changed by another command' : 'another command is working on it'
+    super('BUSY', `cannot create "${container.name}": ${reason}`, { cause: error, hint: 'choose another name, or wait until that is done' })
+    this.byCreate = created || unknown
+  }
 }
 
 function refuseExisting(host: Host, container: Container): void {

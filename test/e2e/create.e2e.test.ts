@@ -3,6 +3,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { lockPath } from '../../src/host/lock.ts'
+import { makePaths, runBase } from '../../src/host/paths.ts'
 import { binDir, eventually, freshName, must, run, tlxc } from '../helpers/e2e.ts'
 
 /** For templates, gates and whatever else is no container. */
@@ -95,6 +97,25 @@ describe('what is made', () => {
     await destroy(name)
   })
 
+  test('files that a template is told are relative to where tlxc-create was called', async () => {
+    const [name, here] = [freshName('create'), mkdtempSync(join(scratch, 'here-'))]
+    const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA ann\n'
+    writeFileSync(join(here, 'id.pub'), key)
+    symlinkSync(spawnSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).stdout.trim(), join(here, 'mine'))
+    const made = await run(join(binDir, 'tlxc-create'), ['-P', lxcpath, '-n', name, '-t', 'busybox', '--', '--busybox-path=./mine', '--root-ssh-key=id.pub', '--user=ann', '--ssh-key', 'id.pub'], { cwd: here })
+    expect(made).toMatchObject({ code: 0, stderr: '' })
+    for (const home of ['root', 'home/ann']) expect(readFileSync(join(lxcpath, name, 'rootfs', home, '.ssh/authorized_keys'), 'utf8')).toBe(key)
+    expect((await destroy(name)).code).toBe(0)
+  })
+
+  test('-- --help shows the help of the template, and makes nothing', async () => {
+    const name = freshName('create')
+    const result = await create(name, '-t', 'busybox', '--', '--help')
+    expect([result.code, result.stderr]).toEqual([1, expect.stringContaining('no container was made')])
+    expect(result.stdout).toContain('--busybox-path')
+    expect(left()).toEqual([])
+  })
+
   test('-h with -t shows the help of the template as well', async () => {
     const result = await tlxc('create', '-t', 'busybox', '-h')
     expect(result.code).toBe(0)
@@ -117,6 +138,22 @@ describe('who may reach it', () => {
     expect((await destroy(name)).code).toBe(0)
     expect(existsSync(elsewhere)).toBe(false)
   })
+})
+
+test('a destroy of the same name is waited for, as long as --lock-timeout says', async () => {
+  const name = freshName('create')
+  const lock = `${runBase(makePaths('', process.env['TLXC_ROOT']), lxcpath)}/.locks/${name}`
+  const held = await lockPath(lock, { timeoutMs: 0, purpose: `destroy of ${name}` })
+  const impatient = await create(name, '-t', 'busybox', '--lock-timeout=0')
+  expect([impatient.code, impatient.stderr]).toEqual([1, expect.stringContaining('another command is working on it')])
+  const patient = create(name, '-t', 'busybox')
+  setTimeout(() => void held.release(), 700)
+  expect(await patient).toMatchObject({ code: 0, stderr: '' })
+  expect((await destroy(name)).code).toBe(0)
+})
+
+test('an option of another storage type: the error names the one that is used by default', async () => {
+  expect((await create(freshName('create'), '-t', 'busybox', '--fssize=1G')).stderr).toContain('option --fssize means nothing to storage type overlay')
 })
 
 describe('all or nothing', () => {
