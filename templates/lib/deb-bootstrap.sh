@@ -1,5 +1,8 @@
-# shellcheck shell=sh disable=SC2034,SC2154 # variables are shared with lib.sh and the templates
+# shellcheck shell=sh source-path=SCRIPTDIR/.. disable=SC2034,SC2154 # variables are shared with lib.sh and the templates
 # From a mirror to a tree, by mmdebstrap or debootstrap. Part of deb.sh.
+
+# shellcheck source=lib/watched.sh
+. "$library_dir/lib/watched.sh"
 
 # Lines "URL SUITE" of what apt of this machine is set up to use, whatever the form of its files.
 apt_sources() {
@@ -16,10 +19,17 @@ find_mirrors() {
     [ -n "$mirror" ] || mirror=$(printf '%s\n' "$deb_sources" | awk -v d="/$distribution/?$" '$1 ~ d { print $1; exit }')
     [ -n "$mirror" ] || mirror=$default_mirror
     [ -n "$mirror" ] || die "no mirror of $title is known: apt of this machine uses none; give --mirror=URL"
-    if [ -z "$security_mirror" ]; then
-      security_mirror=$(printf '%s\n' "$deb_sources" | awk -v d="/$distribution-security/?$" '$1 ~ d { print $1; exit }')
-    fi
   fi
+  # With keys of its own a site's mirror is all there is: the distribution's would not verify.
+  if [ -z "$security_mirror" ] && { [ -z "$keyring" ] || [ "$keyring" = "$default_keyring" ]; }; then
+    security_mirror=$(printf '%s\n' "$deb_sources" | awk -v d="/$distribution-security/?$" '$1 ~ d { print $1; exit }')
+  fi
+}
+
+# Nobody should find out later that a container never had a security update.
+warn_of_no_security() {
+  if [ -n "$security_mirror" ] || ! update_suites "$release" | grep -q ' security$'; then return 0; fi
+  warn "no mirror of the security updates of $title is known, the container gets none; give --security-mirror=URL"
 }
 
 # Sets keyring_file (see keyring). Without keys nothing is downloaded.
@@ -97,7 +107,11 @@ by_debootstrap() {
   [ -z "$http_proxy" ] || export http_proxy
   deb_script=/usr/share/debootstrap/scripts/$release
   if [ -e "$deb_script" ]; then deb_script=''; else deb_script=/usr/share/debootstrap/scripts/$fallback_script; fi
-  debootstrap "$@" "$release" "$build" "$mirror" ${deb_script:+"$deb_script"} || return 1
+  # Its downloads wait for ever.
+  watched "$build" debootstrap "$@" "$release" "$build" "$mirror" ${deb_script:+"$deb_script"} || {
+    [ $watched_dead = no ] || echo "E: timed out: nothing came for $fetch_stall_timeout seconds"
+    return 1
+  }
   rm -rf "$build/debootstrap" "$build/var/cache/apt/archives/"*.deb "$build/var/lib/apt/lists/"*
 }
 

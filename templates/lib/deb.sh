@@ -113,6 +113,7 @@ base_packages() {
 # The tree that all containers of this recipe share.
 build_deb() {
   find_mirrors
+  warn_of_no_security
   find_keyring
   origin what "$title $release $arch"
   origin source "$mirror"
