@@ -59,24 +59,26 @@ add_user() {
   user_id=$({ read_file etc/passwd; read_file etc/group; } | awk -F: '$3 >= 1000 && $3 < 60000 { used[$3] } END { for (i = 1000; i in used; i++); print i }')
   user_shell=/bin/sh
   if has bin/bash || has usr/bin/bash; then user_shell=/bin/bash; fi
-  rooted etc/passwd
-  printf '%s:x:%s:%s::/home/%s:%s\n' "$1" "$user_id" "$user_id" "$1" "$user_shell" >>"$at" || die "cannot write '$at'"
-  if ! has etc/group; then : | write 644 etc/group; fi
-  rooted etc/group
-  printf '%s:x:%s:\n' "$1" "$user_id" >>"$at"
-  if has etc/gshadow; then
-    rooted etc/gshadow
-    if [ -f "$at" ] && [ ! -L "$at" ]; then printf '%s:!::\n' "$1" >>"$at"; fi
-  fi
+  add_line etc/passwd "$1:x:$user_id:$user_id::/home/$1:$user_shell"
+  # A link is none, and would lead anywhere.
+  read_file etc/group >/dev/null || : | write 644 etc/group
+  add_line etc/group "$1:x:$user_id:"
+  if read_file etc/gshadow >/dev/null; then add_line etc/gshadow "$1:!::"; fi
   set_shadow "$1" '!'
   make_dir "home/$1" 700
   if [ -d "$root_of_files/etc/skel" ] && [ ! -L "$root_of_files/etc/skel" ]; then
     rooted "home/$1/."
-    # -P: a link stays a link.
-    cp -R -P -- "$root_of_files/etc/skel/." "$at/"
+    # -P: a link stays a link; and none that is there already is written through.
+    cp -R -P --remove-destination -- "$root_of_files/etc/skel/." "$at/"
   fi
   rooted "home/$1/."
   chown -R -h -P "$user_id:$user_id" "$at"
+}
+
+# add_line PATH LINE: to what is known to be a regular file.
+add_line() {
+  rooted "$1"
+  printf '%s\n' "$2" >>"$at" || die "cannot write '$at'"
 }
 
 # authorize_key USER FILE: the public keys of FILE, and no others, may log in as USER.

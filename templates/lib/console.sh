@@ -33,12 +33,12 @@ console_sysvinit() {
 
 # console_busybox: /etc/inittab of busybox init, which OpenRC of Alpine has, too.
 console_busybox() {
-  edit etc/inittab 644 sed '/^[^#].*getty/d'
-  if ! has etc/inittab; then : | write 644 etc/inittab; fi
-  rooted etc/inittab
-  for console_tty in console $console_ttys; do
-    echo "$console_tty::respawn:/sbin/getty -L 115200 $console_tty linux"
-  done >>"$at"
+  need_scratch
+  {
+    read_file etc/inittab | sed '/^[^#].*getty/d'
+    for console_tty in console $console_ttys; do echo "$console_tty::respawn:/sbin/getty -L 115200 $console_tty linux"; done
+  } >"$scratch/inittab"
+  write 644 etc/inittab <"$scratch/inittab"
   console_secure
 }
 

@@ -1,6 +1,6 @@
 /** templates/lib/accounts.sh and customise.sh: users, passwords, keys and names, without running anything of the container. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, lstatSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { libraryBench, type LibraryBench } from '../../../helpers/template-library.ts'
@@ -47,6 +47,18 @@ describe.runIf(root)('accounts', () => {
     expect(bench.text('home/ann/.profile')).toBe('skel\n')
     expect(statSync(join(bench.rootfs, 'home/ann/.profile')).uid).toBe(1001)
     expect(mode('home/ann')).toBe(0o700)
+  })
+
+  test('add_user: not through a link of the image', async () => {
+    const outside = join(bench.directory, 'outside')
+    writeFileSync(outside, 'precious')
+    bench.put('home/ann/.cache', '')
+    rmSync(join(bench.rootfs, 'etc/group'))
+    for (const path of ['etc/group', 'etc/gshadow', 'home/ann/.profile']) symlinkSync(outside, join(bench.rootfs, path))
+    await bench.ok('add_user ann')
+    expect(readFileSync(outside, 'utf8')).toBe('precious')
+    expect(bench.text('etc/group')).toBe('ann:x:1001:\n')
+    expect(bench.text('home/ann/.profile')).toBe('skel\n')
   })
 
   test('authorize_key: for the user alone, and not through a link of the image', async () => {

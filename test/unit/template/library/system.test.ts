@@ -1,5 +1,5 @@
 /** templates/lib/network.sh and console.sh: what they write for each kind of system. */
-import { existsSync, lstatSync, mkdirSync, readlinkSync, statSync, symlinkSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { libraryBench, type LibraryBench } from '../../../helpers/template-library.ts'
@@ -98,5 +98,15 @@ describe('console', () => {
     expect(bench.text('etc/inittab').match(/^(console|tty[1-4])::respawn:\/sbin\/getty -l \/sbin\/console-login -L 115200 \S+ linux$/gm)).toHaveLength(5)
     expect(bench.text('sbin/console-login')).toContain('exec login -f root')
     expect((await bench.sh('remove etc/inittab; allow_root_on_console')).code).toBe(1)
+  })
+
+  test('busybox: an inittab that is a link is replaced, not followed', async () => {
+    const outside = join(bench.directory, 'precious')
+    writeFileSync(outside, 'precious')
+    mkdirSync(join(bench.rootfs, 'etc'))
+    symlinkSync(outside, join(bench.rootfs, 'etc/inittab'))
+    await ok('console_busybox')
+    expect(readFileSync(outside, 'utf8')).toBe('precious')
+    expect(bench.text('etc/inittab').split('\n')).toHaveLength(6)
   })
 })
