@@ -235,6 +235,7 @@ describe('signatures', () => {
   let directory = ''
   let keyring = ''
   let streams: ImageServer
+  let sign: (file: string) => Buffer
   beforeAll(async () => {
     streams = await startImageServer()
     directory = addLxcImage(server, { dist: 'signed', rootfs: tree })
@@ -245,17 +246,28 @@ describe('signatures', () => {
     keyring = join(scratch, 'keys.asc')
     writeFileSync(keyring, gpg('--armor', '--export'))
     writeFileSync(join(scratch, 'sums'), server.files.get(`${directory}/SHA256SUMS`) ?? '')
-    server.files.set(`${directory}/SHA256SUMS.asc`, gpg('--armor', '--detach-sign', '--output', '-', join(scratch, 'sums')))
+    sign = (file) => gpg('--armor', '--detach-sign', '--output', '-', file)
+    server.files.set(`${directory}/SHA256SUMS.asc`, sign(join(scratch, 'sums')))
     addStreamsImage(streams, { dist: 'signed', rootfs: tree })
     for (const name of ['index', 'images']) {
       writeFileSync(join(scratch, name), streams.files.get(`streams/v1/${name}.json`) ?? '')
       streams.files.set(`streams/v1/${name}.sjson`, gpg('--clearsign', '--output', '-', join(scratch, name)))
     }
-    execFileSync('gpgconf', ['--homedir', home, '--kill', 'all'])
+    writeFileSync(join(scratch, 'lxc-index'), server.files.get('meta/1.0/index-user') ?? '')
   })
-  afterAll(() => streams.close())
+  afterAll(() => {
+    execFileSync('gpgconf', ['--homedir', join(scratch, 'gnupg'), '--kill', 'all'])
+    return streams.close()
+  })
   const signed = (name: string, ...args: string[]): Promise<Result> =>
     tlxc('create', '-n', name, '-B', 'dir', '-t', 'download', '--', `--server=${server.url}`, `--keyring=${keyring}`, '-r', '1', ...args)
+
+  test('an index that is not signed, or changed, is none over http', async () => {
+    expect((await signed(fresh(), '-d', 'signed')).stderr).toContain('it is not signed (no meta/1.0/index-user.asc), and not protected by TLS')
+    server.files.set('meta/1.0/index-user.asc', sign(join(scratch, 'sums')))
+    expect((await signed(fresh(), '-d', 'signed')).stderr).toMatch(/index-user: its signature does not verify: .*BAD signature/i)
+    server.files.set('meta/1.0/index-user.asc', sign(join(scratch, 'lxc-index')))
+  })
 
   test('a good one is enough over http', async () => {
     expect((await signed(fresh(), '-d', 'signed')).code).toBe(0)
