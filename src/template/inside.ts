@@ -8,7 +8,7 @@ import type { Host } from '../host/host.ts'
 /** As the kernel (path_resolution(7)). */
 const MAX_LINKS = 40
 /** Files that templates read and edit are small. */
-const MAX_SIZE = 4 << 20
+export const MAX_SIZE = 4 << 20
 
 /** The file on this machine that `path` means inside; its last part need not exist. Throws TlxcError TEMPLATE when that is impossible. */
 export function resolveInside(host: Host, root: string, path: string): string {

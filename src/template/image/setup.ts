@@ -2,7 +2,7 @@
 import { ConfigDocument } from '../../config/document.ts'
 import { TlxcError } from '../../errors.ts'
 import type { Host } from '../../host/host.ts'
-import { readInside, writeInside } from '../inside.ts'
+import { MAX_SIZE, readInside, writeInside } from '../inside.ts'
 import { fillPlaceholders, imageConfig, imageFstab, type ImageConfig } from './lxc-config.ts'
 
 export interface ImageSetup {
@@ -51,6 +51,7 @@ export function metaFile(host: Host, meta: string, name: string, mode: 'user' | 
     const found = host.fs.lstatSync(path, { throwIfNoEntry: false })
     if (found === undefined) continue
     // A link in an archive that somebody made up could name any file of this machine.
+    if (found.size > MAX_SIZE) throw new TlxcError('TEMPLATE', `cannot use "${file}" of the image's metadata: it has ${found.size} bytes`, { hint: 'the image is damaged, or was made to do harm' })
     if (!found.isFile()) throw new TlxcError('TEMPLATE', `cannot use "${file}" of the image's metadata: it is no plain file`, { hint: 'the image is damaged, or not meant for containers' })
     return host.fs.readFileSync(path, 'utf8')
   }

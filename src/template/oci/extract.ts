@@ -35,11 +35,12 @@ export interface Extracted {
 
 /** Throws TlxcError TEMPLATE for an archive that is not what it should be, SPACE. */
 export async function extract(host: Host, { archive, diffId, directory, room, signal }: Extraction, watched: ReadonlySet<string> = new Set()): Promise<Extracted> {
-  const listing = { directories: new Set<string>(), targets: new Set<string>(), seen: new Set<string>(), entries: 0 }
+  const listing = { directories: new Set<string>(), targets: new Set<string>(), seen: new Set<string>(), entries: 0, overlong: false }
   const tar = await host.start(`${host.paths.libexec}/confine`, ['--links', directory, ...TAR], { stdin: 'pipe', stdout: 'pipe' })
   try {
     const hash = createHash('sha256')
     eachLine(tar.stdout, (line) => {
+      if (line === null) return void (listing.overlong = true)
       const entry = parseListed(line)
       listing.entries++
       if (entry?.kind === 'directory') listing.directories.add(entry.path)
@@ -51,6 +52,7 @@ export async function extract(host: Host, { archive, diffId, directory, room, si
     signal.throwIfAborted()
     const failure = ended.exitCode === 0 ? null : tarFailure(archive, { ...ended, stdout: '' })
     if (failure?.code === 'SPACE') throw failure
+    refuseOverlong(listing, archive)
     if (`sha256:${hash.digest('hex')}` !== diffId) throw damaged(archive, complaint)
     return { ...listing, failure }
   } catch (error) {
@@ -74,7 +76,7 @@ function damaged(archive: string, complaint: string): TlxcError {
 interface Feeding {
   hash: Hash
   room: Room
-  listing: { readonly entries: number }
+  listing: { readonly entries: number; readonly overlong: boolean }
   archive: string
   signal: AbortSignal
 }
@@ -86,6 +88,7 @@ async function feed({ stdin, done }: RunningProgram, pieces: AsyncIterable<Buffe
     signal.throwIfAborted()
     hash.update(piece)
     bytes += piece.length
+    refuseOverlong(listing, archive)
     if (bytes > room.maxBytes || listing.entries > room.maxEntries) {
       throw new TlxcError('SPACE', `cannot unpack "${archive}": it is larger than the free space`, { hint: 'make room on that filesystem' })
     }
@@ -93,6 +96,10 @@ async function feed({ stdin, done }: RunningProgram, pieces: AsyncIterable<Buffe
     if (!stdin.destroyed) await write(stdin, piece, done)
   }
   stdin.end()
+}
+
+function refuseOverlong({ overlong }: Feeding['listing'], archive: string): void {
+  if (overlong) throw new TlxcError('TEMPLATE', `cannot unpack "${archive}": a name in it is longer than a file can have`, { hint: 'the image is damaged, or was made to do harm' })
 }
 
 async function write(stream: Writable, piece: Buffer, ended: Promise<unknown>): Promise<void> {
@@ -131,11 +138,18 @@ function decompressorOf(host: Host, fd: number): [string, ...string[]] {
   return head.readUInt32LE(0) === 0xfd2fb528 ? ['zstd', '-d', '-c', '-q'] : ['cat']
 }
 
-function eachLine(stream: Readable | null, take: (line: string) => void): void {
+/** A name and a target of PATH_MAX, each byte quoted as four. An archive may have names of any length. */
+const MAX_LINE = 64 << 10
+
+/** null: a line that is longer than any can be. */
+function eachLine(stream: Readable | null, take: (line: string | null) => void): void {
   let rest = ''
   stream?.on('data', (piece: Buffer) => {
     const lines = (rest + piece.toString('latin1')).split('\n')
     rest = lines.pop() ?? ''
     for (const line of lines) take(line)
+    if (rest.length <= MAX_LINE) return
+    rest = ''
+    take(null)
   })
 }
