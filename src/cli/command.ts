@@ -15,6 +15,8 @@ export interface Option {
   describe: string
   /** May be given more than once: values collect. */
   repeat?: boolean
+  /** Of this and the other one the last that is given counts; to be said of both, unless one is the default. */
+  cancels?: string
   /** Left out of help and completion (kept for compatibility). */
   hidden?: boolean
   /** What completion offers for the value. */

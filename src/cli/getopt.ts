@@ -84,6 +84,7 @@ function readCluster(state: State, letters: string): void {
 }
 
 function store(values: Values, key: string, option: Option, value: string | true): void {
+  if (option.cancels !== undefined) values[option.cancels] = undefined
   if (!option.repeat || value === true) {
     values[key] = value
     return

@@ -23,7 +23,7 @@ export default defineCommand({
     namespaces: { short: 's', value: 'required', argument: 'NAMESPACES', describe: 'only these: MOUNT|PID|UTSNAME|IPC|USER|NETWORK|CGROUP; implies -e' },
     'remount-sys-proc': { short: 'R', value: 'none', describe: 'with -s without MOUNT: fresh /proc and /sys that fit the namespaces' },
     'clear-env': { value: 'none', describe: 'start with an empty environment' },
-    'keep-env': { value: 'none', describe: 'keep the caller’s environment (the default)' },
+    'keep-env': { value: 'none', cancels: 'clear-env', describe: 'keep the caller’s environment (the default)' },
     'keep-var': { value: 'required', argument: 'NAME', repeat: true, describe: 'with --clear-env: keep this variable' },
     'set-var': { short: 'v', value: 'required', argument: 'NAME=VALUE', repeat: true, describe: 'set a variable' },
     'pty-log': { short: 'L', value: 'required', argument: 'FILE', complete: 'file', describe: 'append what the pseudo terminal shows to FILE' },

@@ -97,7 +97,7 @@ const ATTACH = rows(
   '@attach c -- sh -c "echo out; echo err >&2" 2>&1 | sort',
   { line: '@attach c -- env | grep -vE "^(PWD|OLDPWD|SHLVL|TLXC_|_)" | sort' },
   ...each('@attach c % -- env | sort', '--clear-env', '--clear-env --keep-var TEST_VAR', '--clear-env -v A=b', '--clear-env -v A=b -v A=c', '--clear-env --keep-var TEST_VAR -v TEST_VAR=own',
-    '--clear-env --keep-var PATH', '--clear-env -v FROM_CONFIG=no', '--clear-env -v container=other', '--clear-env --keep-var NOSUCH'),
+    '--clear-env --keep-var PATH', '--clear-env -v FROM_CONFIG=no', '--clear-env -v container=other', '--clear-env --keep-var NOSUCH', '--clear-env --keep-env', '--keep-env --clear-env'),
   '@attach c --clear-env -v PATH=/bin -- /usr/bin/env | sort',
   { line: '@attach c --clear-env -v PATH=/bin -- env', why: 'COMMAND is looked for in the standard directories, too: the caller’s PATH is of another system', own: { code: 0 } },
   '@attach c -v TEST_VAR=x -- sh -c "echo \\$TEST_VAR"',

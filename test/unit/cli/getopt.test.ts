@@ -54,6 +54,12 @@ describe('parseArguments', () => {
     expect(parse(...argv)).toEqual({ options, positionals, rest })
   })
 
+  it('of two that exclude each other the last one counts', () => {
+    const two: Options = { clear: { value: 'none', describe: '' }, keep: { value: 'none', cancels: 'clear', describe: '' } }
+    expect(parseArguments(['--clear', '--keep'], two).options.clear).toBeUndefined()
+    expect(parseArguments(['--keep', '--clear'], two).options.clear).toBe(true)
+  })
+
   it.each([
     [['--bogus'], "unrecognized option '--bogus'"],
     [['--bogus=1'], "unrecognized option '--bogus'"],
