@@ -27,6 +27,7 @@ export default defineCommand({
   ],
   json: true,
   async run({ options }, ctx) {
+    if (options.storage === true && ctx.name !== '') throw new TlxcError('USAGE', '--storage checks all containers: it takes no NAME', { hint: `tlxc-checkconfig --storage, or tlxc-checkconfig ${ctx.name}` })
     if (options.storage === true) return await checkLayers(ctx, options['dry-run'] !== true)
     if (options['dry-run'] === true) throw new TlxcError('USAGE', '--dry-run means nothing without --storage', { hint: 'only --storage changes something' })
     return ctx.name === '' ? await checkHost(ctx) : await checkContainer(ctx)

@@ -15,6 +15,13 @@ it('CONFIG of a file that is not there is an error, not another file', async () 
   expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/there is no "\/nosuch"\n.*hint: CONFIG/) as string])
 })
 
+it('--storage with a NAME is refused: it is about all of them', async () => {
+  const host = makeFakeHost()
+  const { exitCode, stderr } = await runInProcess(host, 'tlxc-checkconfig', ['--storage', 'c1'])
+  host.remove()
+  expect([exitCode, stderr]).toEqual([1, expect.stringContaining('--storage checks all containers: it takes no NAME') as string])
+})
+
 describe('tlxc-checkconfig NAME', () => {
   let host: FakeHost
   const dir = (): string => `${host.paths.lxcpath}/c1`
