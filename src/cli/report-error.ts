@@ -37,7 +37,7 @@ export function reportError(thrown: unknown, to: Reporter): number {
   return error instanceof TlxcError ? (error.exitCode ?? EXIT.failure) : EXIT.failure
 }
 
-export function errorAsText(error: unknown, to: Reporter): string {
+function errorAsText(error: unknown, to: Reporter): string {
   const prefix = to.name === '' ? `${to.program}: ` : `${to.program}: ${to.name}: `
   if (error instanceof TlxcError) {
     return `${prefix}${printable(error.message)}\n${error.hint === undefined ? '' : dim(`${to.program}: hint: ${printable(error.hint)}`, to)}`

@@ -49,7 +49,7 @@ function leftBy(reason: unknown): number {
 }
 
 /** As lxc-monitor prints it. */
-export function eventLine(event: Event): string {
+function eventLine(event: Event): string {
   if (event.state) return `'${event.name}' changed state to [${event.state}]\n`
   return `'${event.name}' exited with status [${exitCode(event)}]\n`
 }

@@ -6,7 +6,7 @@ import { renderSize } from './size.ts'
 import { renderTable, type Column } from './table.ts'
 
 /** By the numbers in their names: LXC shows them in the order of readdir(3), which is none. */
-export function sortSnapshots(snapshots: readonly SnapshotView[]): SnapshotView[] {
+function sortSnapshots(snapshots: readonly SnapshotView[]): SnapshotView[] {
   return [...snapshots].sort((a, b) => naturalOrder(a.name, b.name))
 }
 

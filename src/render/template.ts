@@ -45,7 +45,7 @@ export function cacheText(cache: readonly CacheSummary[], now: number): string {
 }
 
 /** The largest unit of which there is at least one: 12s, 5m, 3h, 40d. */
-export function ageText(seconds: number): string {
+function ageText(seconds: number): string {
   const age = Math.max(0, Math.floor(seconds))
   if (age < 60) return `${age}s`
   if (age < 3600) return `${Math.floor(age / 60)}m`

@@ -4,7 +4,7 @@ import type { ExecResult } from '../host/host.ts'
 
 /**
  * File capabilities, ACLs and user attributes are kept. trusted.* is not: marks of overlayfs in an image would change what a stack of layers
- * shows. templates/image.sh has the same list.
+ * shows. templates/lib/image.sh has the same list.
  */
 export const UNPACK_OPTIONS: readonly string[] = [
   '--preserve-permissions', '--same-owner', '--numeric-owner', '--acls', '--xattrs',

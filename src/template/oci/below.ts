@@ -44,6 +44,6 @@ function lookIn(host: Host, directory: string, opaques: ReadonlySet<string>, pat
   return 'further'
 }
 
-export function isWhiteout(found: Stats): boolean {
+function isWhiteout(found: Stats): boolean {
   return found.isCharacterDevice() && found.rdev === 0
 }

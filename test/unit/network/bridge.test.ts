@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { parseSystemConfig } from '../../../src/config/system-config.ts'
 import { dnsmasqArgs, isInterfaceName, linkBatch, planBridge, rulesetText } from '../../../src/network/bridge.ts'
 import { chainsToOpen, openText, ownHandles, parseChains, strangersThatDrop } from '../../../src/network/foreign.ts'
-import { DEFAULT_NETWORK } from '../../../src/network/settings.ts'
 import { parseLeases } from '../../../src/network/status.ts'
 import { networkOf, parseCidr, type Network } from '../../../src/network/subnet.ts'
 
+const DEFAULT_NETWORK = parseSystemConfig('', 'tlxc.conf').network
 const facts = { taken: [], digest: '0123456789abcdef0123456789' }
 const eth0 = (text: string): { network: Network; device: string }[] => {
   const cidr = parseCidr(text)
