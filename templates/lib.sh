@@ -10,6 +10,8 @@
 #                               from now on; KEY (after the last space) names its content: another content has another KEY.
 #                               A second line, if there is one, names a file: its flock(2) is held, shared, while DIRECTORY is
 #                               copied, so that nobody replaces or removes the tree meanwhile who takes it exclusively.
+#                               A third one names a file with what stands after the last "-" of KEY, as long as DIRECTORY is that tree:
+#                               who replaced or removed it before it was copied makes tlxc-create call the template once more.
 #                               When FILE stayed empty, the template knew nothing of this and has done its whole work.
 #                               Or two lines: "oci:STORE DIGEST", and a name for people. STORE (absolute) has the blobs of an OCI image in
 #                               sha256/HEX, DIGEST is that of its manifest: tlxc-create makes a layer of each of its layers, unless there is one.

@@ -1,7 +1,7 @@
 /** Fills a new container from its template: a plain directory that becomes a layer, or layers that other containers of the same template share. */
 import type { Host } from '../host/host.ts'
 import { runBase } from '../host/paths.ts'
-import { baseLockName, findBase, makeBase, parseLayerRequest, treeBase, type LayerRequest } from '../storage/base.ts'
+import { baseLockName, findBase, isCurrent, makeBase, parseLayerRequest, treeBase, type LayerRequest } from '../storage/base.ts'
 import type { StorageDriver, StoragePlace } from '../storage/driver.ts'
 import { withEntries } from '../storage/entries.ts'
 import { putStack } from '../storage/overlay.ts'
@@ -18,7 +18,12 @@ export async function fillContainer(host: Host, container: Container, driver: St
   const request = driver.type === 'overlay' ? await askForLayer(host, container, run) : await plainRun(host, run)
   if (request === null) return driver.commit(host, place)
   if ('key' in request) {
-    await startFromBase(host, container, place, request)
+    await startFromBase(host, container, place, request).catch(async (error: unknown) => {
+      // Between the template's end and the copy nobody held the tree's lock: a flush or a refresh may have waited for it.
+      const again = isCurrent(host, request) ? null : await askForLayer(host, container, run)
+      if (again === null || !('key' in again)) throw error
+      await startFromBase(host, container, place, again)
+    })
     return customise(host, container, run)
   }
   const release = await holdBlobs(host, request.store, run.signal)

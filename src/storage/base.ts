@@ -18,6 +18,8 @@ export interface LayerRequest {
   key: string
   /** File of a flock(2) without which the tree may be replaced or removed. */
   lock?: string
+  /** File with the end of the key, as long as the tree is what the key names. */
+  id?: string
 }
 
 export interface Base {
@@ -48,11 +50,12 @@ export interface BaseContent {
 /** null: the template left the file empty, for it knows nothing of layers. Throws TlxcError TEMPLATE for anything that is no request. */
 export function parseLayerRequest(text: string): LayerRequest | null {
   if (text === '') return null
-  const [line = '', lock, ...more] = text.replace(/\n$/, '').split('\n')
+  const [line = '', lock, id, ...more] = text.replace(/\n$/, '').split('\n')
   const [, directory, key] = /^(\/.*) ([\w.+-]{1,255})$/.exec(line) ?? []
   const known = directory !== undefined && key !== undefined && more.length === 0
   if (known && lock === undefined) return { directory, key }
-  if (known && lock?.startsWith('/') === true) return { directory, key, lock }
+  if (known && lock?.startsWith('/') === true && id === undefined) return { directory, key, lock }
+  if (known && lock?.startsWith('/') === true && id?.startsWith('/') === true) return { directory, key, lock, id }
   throw new TlxcError('TEMPLATE', `cannot use what the template asked for: "${text.slice(0, 80).trim()}" is not "DIRECTORY KEY"`, { hint: 'correct the template: see the head of templates/lib.sh' })
 }
 
@@ -84,13 +87,22 @@ export async function makeBase(host: Host, lxcpath: string, { source, by, parent
   })
 }
 
-/** A base that is a copy of a finished tree. */
-export function treeBase(host: Host, { directory, key, lock }: LayerRequest): BaseContent {
+/** Whether the tree is still there, and what the key names. */
+export function isCurrent(host: Host, { directory, key, id }: LayerRequest): boolean {
+  if (!host.fs.existsSync(directory)) return false
+  return id === undefined || (host.fs.existsSync(id) && key.endsWith(`-${host.fs.readFileSync(id, 'utf8').trim()}`))
+}
+
+/** A base that is a copy of a finished tree. Throws TlxcError STORAGE, too, when another one took its place before it was copied. */
+export function treeBase(host: Host, request: LayerRequest): BaseContent {
+  const { directory, key, lock } = request
   return {
     source: directory,
     by: `template ${key}`,
     fill: async (target) => {
       await copyTree(host, directory, target, lock)
+      // No content comes back: what is current afterwards was so all the time.
+      if (!isCurrent(host, request)) throw new TlxcError('STORAGE', `cannot use "${directory}": it was replaced while a container was made of it`, { hint: 'try again' })
       return { key }
     },
   }

@@ -197,7 +197,7 @@ provide_rootfs() {
   esac
   cache_entry "$@"
   if [ -n "${TLXC_LAYER_REQUEST:-}" ]; then
-    printf '%s %s-%s\n%s\n' "$entry/rootfs" "$1" "$(cat "$entry/id")" "$cache/.lock.$entry_key" >"$TLXC_LAYER_REQUEST" || die "cannot write '$TLXC_LAYER_REQUEST'"
+    printf '%s %s-%s\n%s\n%s\n' "$entry/rootfs" "$1" "$(cat "$entry/id")" "$cache/.lock.$entry_key" "$entry/id" >"$TLXC_LAYER_REQUEST" || die "cannot write '$TLXC_LAYER_REQUEST'"
     exit 0
   fi
   progress "Copying $1 from the cache ..."

@@ -152,6 +152,26 @@ test('a destroy of the same name is waited for, as long as --lock-timeout says',
   expect((await destroy(name)).code).toBe(0)
 })
 
+describe('the tree of a template that is', () => {
+  /** A template with a cache of one tree; what it does at its end is what another command does between that and the copy. */
+  const cached = (end: string): string => template(`
+[ "\${TLXC_LAYER_STAGE:-}" = '' ] || exit 0
+cache=$(dirname "$0")/cache; mkdir -p "$cache/rootfs/etc"; echo x >>"$cache/calls"
+n=$(wc -l <"$cache/calls"); echo "$n" >"$cache/id"; echo "$n" >"$cache/rootfs/etc/version"
+printf '%s\\n' "$cache/rootfs system-$n" "$cache/lock" "$cache/id" >"$TLXC_LAYER_REQUEST"
+[ "$n" -gt 1 ] || { ${end}; }`)
+
+  test.each([
+    ['removed', 'rm -r "$cache/rootfs" "$cache/id"'],
+    ['replaced', 'echo other >"$cache/id"; echo other >"$cache/rootfs/etc/version"'],
+  ])('%s before it is copied is asked for once more', async (_what, end) => {
+    const name = freshName('create')
+    expect(await create(name, '-t', cached(end))).toMatchObject({ code: 0, stderr: '' })
+    expect(readFileSync(join(lxcpath, name, 'rootfs/etc/version'), 'utf8')).toBe('2\n')
+    expect((await destroy(name)).code).toBe(0)
+  })
+})
+
 test('an option of another storage type: the error names the one that is used by default', async () => {
   expect((await create(freshName('create'), '-t', 'busybox', '--fssize=1G')).stderr).toContain('option --fssize means nothing to storage type overlay')
 })

@@ -12,9 +12,10 @@ test('a line of directory and key, and perhaps one with a lock', () => {
   expect(parseLayerRequest('')).toBeNull()
   expect(parseLayerRequest('/a b/rootfs key-1\n')).toEqual({ directory: '/a b/rootfs', key: 'key-1' })
   expect(parseLayerRequest('/a/rootfs key-1\n/a/.lock.key\n')).toEqual({ directory: '/a/rootfs', key: 'key-1', lock: '/a/.lock.key' })
+  expect(parseLayerRequest('/a/rootfs key-1\n/a/.lock.key\n/a/id\n')).toEqual({ directory: '/a/rootfs', key: 'key-1', lock: '/a/.lock.key', id: '/a/id' })
 })
 
-test.each(['rootfs key\n', '/rootfs\n', '/rootfs a/b\n', '/rootfs key\nlock\n', '/rootfs key\n\n', '/rootfs key\n/lock\n/more\n'])('%j is no request', (text) => {
+test.each(['rootfs key\n', '/rootfs\n', '/rootfs a/b\n', '/rootfs key\nlock\n', '/rootfs key\n\n', '/rootfs key\n/lock\nmore\n', '/rootfs key\n/lock\n/id\n/more\n'])('%j is no request', (text) => {
   expect(() => parseLayerRequest(text)).toThrow('cannot use what the template asked for')
 })
 
@@ -33,6 +34,21 @@ test('the tree is copied under its lock, and on the disk before it can be found'
   expect(findBase(host, host.paths.lxcpath, 'k-0', 'k-1')).toMatchObject({ layer, opaques: [] })
   expect(made).toEqual([layer])
   expect(readdirSync(`${host.paths.lxcpath}/.pool/meta`)).toEqual([`${layer}.json`])
+})
+
+test('a tree that another one took the place of is no base, and nothing of it stays', async () => {
+  const [directory, id] = [`${host.root}/cache/rootfs`, `${host.root}/cache/id`]
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(id, 'two\n')
+  host.onExec = (file, args) => {
+    if (file === 'flock') mkdirSync(args.at(-1) ?? '')
+    return { stdout: '{"ok":true}' }
+  }
+  const make = (key: string): Promise<unknown> => makeBase(host, host.paths.lxcpath, treeBase(host, { directory, key, lock: '/l', id }))
+  await expect(make('k-one')).rejects.toMatchObject({ code: 'STORAGE' })
+  expect(findBase(host, host.paths.lxcpath, 'k-one')).toBeNull()
+  await make('k-two')
+  expect(findBase(host, host.paths.lxcpath, 'k-two')).not.toBeNull()
 })
 
 test('of one directory the newest counts; without its directory none does', () => {

@@ -193,7 +193,7 @@ refresh_entry ${key} newer_it build_it`
     writeFileSync(request, '')
     await bench.ok(`${template(':')}\necho not reached >&2; exit 1`, { TLXC_LAYER_REQUEST: request })
     const id = readFileSync(join(cache, 'key-1/id'), 'utf8').trim()
-    expect(readFileSync(request, 'utf8')).toBe(`${cache}/key-1/rootfs key-1-${id}\n${cache}/.lock.key-1\n`)
+    expect(readFileSync(request, 'utf8')).toBe(`${cache}/key-1/rootfs key-1-${id}\n${cache}/.lock.key-1\n${cache}/key-1/id\n`)
     expect(readdirSync(bench.rootfs)).toEqual([])
     expect(await bench.ok(`${template('exit 1')}\necho customised`, { TLXC_LAYER_STAGE: 'customise' })).toBe('customised\n')
     expect((await bench.sh(template(':'), { TLXC_LAYER_STAGE: 'later' })).stderr).toContain("knows no stage 'later'")
