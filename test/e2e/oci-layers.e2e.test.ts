@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { binDir, eventually, freshName, leavesNothing, must, run, tlxc, type Result } from '../helpers/e2e.ts'
 import { makeBusyboxTree } from '../helpers/image-server.ts'
 import { writeLayout } from '../helpers/oci-layout.ts'
+import { entry, layer as tarOf, pax } from '../helpers/tar.ts'
 
 const MIB = 1 << 20
 let scratch = ''
@@ -344,6 +345,14 @@ describe('what goes wrong', () => {
     for (const odd of [third, fourth]) await create(freshName('ocil'), layout(`hostile-${odd === third ? 3 : 4}`, base, first, odd))
     expect(readdirSync(outside)).toEqual(['precious'])
     expect(readFileSync(join(outside, 'precious'), 'utf8')).toBe('precious')
+    await expectSound()
+  })
+
+  test('an image with a name that no file can have', async () => {
+    const odd = join(mkdtempSync(join(scratch, 'tar-')), 'layer.tar')
+    writeFileSync(odd, tarOf(pax({ path: Buffer.alloc(4 * MIB, 'a') }), entry({ name: 'x' })))
+    const { code, stderr } = await create(freshName('ocil'), layout('overlong', base, odd))
+    expect([code, stderr]).toEqual([1, expect.stringContaining('a name in it is longer than a file can have')])
     await expectSound()
   })
 

@@ -85,6 +85,8 @@ describe("LXC's index protocol", () => {
     expect((await download(name, '-d', 'other', '-r', '1')).stderr).toContain("has no variant 'default' of other 1: it has cloud")
     const unsafe = await run(join(binDir, 'tlxc-create'), ['-n', name, '-t', 'download', '--', `--server=${server.url}`, '-d', 'busy', '-r', '1'])
     expect(unsafe.stderr).toContain('is not protected by TLS: use https://, give the keys with --keyring=FILE, or --no-validate')
+    expect((await download(name, '-d', 'busy', '-r', '1', '--mode=usr')).stderr).toContain("'usr' is no mode: it is user or system")
+    expect((await download(name, '-d', 'busy', '-r', '1', '--mode=system')).stderr).toContain('option --mode is for --refresh-cache')
     expect(existsSync(join(rootfsOf(name), '..'))).toBe(false)
     const template = join(binDir, '../share/tlxc/templates/tlxc-download')
     expect((await run(template, ['--list', `--server=${server.url}`, '-d', 'other'])).code).toBe(0)

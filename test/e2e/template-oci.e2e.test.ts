@@ -239,6 +239,33 @@ describe('a registry on loopback', () => {
     expect(existsSync(join(cache(), 'layout'))).toBe(false)
   })
 
+  test('a private one: the name is noted down for a refresh, the password is not', async () => {
+    const port = await freePort()
+    const config = join(scratch, 'private.yml')
+    // The password is "secret".
+    writeFileSync(join(scratch, 'htpasswd'), 'ann:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n')
+    writeFileSync(config, `version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ${scratch}/registry\nhttp:\n  addr: 127.0.0.1:${port}\nauth:\n  htpasswd:\n    realm: r\n    path: ${scratch}/htpasswd\n`)
+    const guarded = spawn('docker-registry', ['serve', config], { stdio: 'ignore' })
+    try {
+      await eventually('the registry', () => run('curl', ['-s', `http://127.0.0.1:${port}/v2/`]).then(({ code }) => code === 0))
+      execFileSync('skopeo', ['copy', '--quiet', '--dest-tls-verify=false', '--dest-creds=ann:secret', `oci:${layout}:latest`, `docker://127.0.0.1:${port}/private:1`])
+      const url = `docker://127.0.0.1:${port}/private:1`
+      const withPassword = { env: { OCI_PASSWORD: 'secret' } }
+      const args = ['-n', fresh(), '-B', 'dir', '-t', 'oci', '--', `--url=${url}`, '--insecure']
+      const nameless = await run(join(binDir, 'tlxc-create'), args, withPassword)
+      expect([nameless.code, nameless.stderr]).toEqual([1, expect.stringContaining('a password means nothing without --username=NAME, ignoring')])
+      const { code, stderr } = await run(join(binDir, 'tlxc-create'), [...args, '--username=ann'], withPassword)
+      expect(code, stderr).toBe(0)
+      const entry = entryOf('private-1-')
+      expect(readFileSync(join(cache(), entry, 'origin'), 'utf8')).not.toContain('secret')
+      const refresh = ['cache', '--refresh', `oci/${entry}`]
+      expect(await run(join(binDir, 'tlxc-template'), refresh, withPassword)).toMatchObject({ code: 0, stderr: '' })
+      expect((await tlxc('template', ...refresh)).stderr).toContain('a --username needs --password, or OCI_PASSWORD in the environment')
+    } finally {
+      guarded.kill('SIGKILL')
+    }
+  })
+
   test('a registry that falls silent', async () => {
     const silent = createServer(() => undefined)
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
