@@ -98,3 +98,25 @@ describe.runIf(process.getuid?.() === 0).each([
     expect(entries()).toEqual([entry])
   })
 })
+
+describe.runIf(process.getuid?.() === 0)('alpine', () => {
+  /** Its own lines, with others instead of what downloads; "apk" is what of this machine is called so, if anything. */
+  const made = (more: readonly string[], apk?: string): Promise<Result> => {
+    const copy = join(bench.directory, 'tlxc-alpine')
+    const text = readFileSync(join(repoRoot, 'templates/tlxc-alpine'), 'utf8').replace('$(dirname -- "$0")/lib.sh', join(repoRoot, 'templates/lib.sh'))
+    const stand = `collect_keys() { need_scratch; keys=$scratch; }\nfetch_index() { die "asked $1"; }\ncommand() { ${apk === undefined ? 'false' : 'echo apk'}; }\napk() { ${apk ?? 'false'}; }\nbegin_packages alpine\n`
+    writeFileSync(copy, text.replace('begin_packages alpine\n', stand), { mode: 0o755 })
+    return run(copy, ['--name=c1', `--path=${bench.directory}/c`, `--rootfs=${bench.rootfs}`, ...more], {
+      env: { TLXC_TEMPLATE_LIB: join(repoRoot, 'templates'), TLXC_CONFIG_DIR: '/c', TLXC_CACHE_DIR: join(bench.directory, 'cache') },
+    })
+  }
+
+  test('apk, which runs as root of this machine, comes by https unless a mirror was given', async () => {
+    expect((await made([])).stderr).toMatch(/asked https:\/\/\S+\/latest-stable\/main\//)
+    expect((await made(['--mirror=http://m/alpine'])).stderr).toContain('asked http://m/alpine/latest-stable/main/')
+  })
+
+  test.each([['echo one; echo last; return 7', 'last'], ['echo "ERROR: no such package"; echo last; return 7', 'ERROR: no such package'], ['return 7', 'apk ended with status 7']])('a failure of apk (%s) has a reason', async (apk, reason) => {
+    expect((await made([], apk)).stderr).toMatch(new RegExp(`cannot make Alpine Linux latest-stable .*: ${reason}\n`))
+  })
+})
