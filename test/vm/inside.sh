@@ -68,8 +68,8 @@ rebooted() { # NAME COMMAND...: init has another process id afterwards
 }
 
 # Nothing of a container but its directory: mounts, cgroups, run directory, monitor.
-nothing_left() {
-  ! grep "/$1/" /proc/self/mountinfo &&
+nothing_left() { # but the view, in which the files of a stopped container are
+  ! grep "/$1/" /proc/self/mountinfo | grep -vE "/$1/rootfs .* - overlay tlxc(-view|:$1) " &&
     ! find /sys/fs/cgroup -type d -name "tlxc.*.$1" | grep . &&
     ! find /run/tlxc -name "$1" | grep . &&
     ! grep -sal "^\[tlxc.*$1" /proc/[0-9]*/cmdline
