@@ -6,9 +6,10 @@ import { formatTimestamp } from '../config/timestamp.ts'
 import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import type { StorageDriver } from '../storage/driver.ts'
-import { commitJournal, type Step } from '../storage/journal.ts'
+import { commitJournal, syncDirectory, type Step } from '../storage/journal.ts'
 import { runStorage } from '../storage/native.ts'
 import { findStorage, unsupportedStorage } from '../storage/registry.ts'
+import { viewOf } from '../storage/view.ts'
 import { inContainer } from './layers.ts'
 import { loadContainerConfig } from './load-config.ts'
 import { restoredConfig } from './restore.ts'
@@ -51,6 +52,8 @@ export async function snapshotPlain(host: Host, container: Container, { name, co
     host.writeFileAtomic(`${hidden}/ts`, formatTimestamp(created), 0o644)
     const { sync_us: syncUs } = await runStorage(host, [{ op: 'sync', path: hidden }])
     host.fs.renameSync(hidden, `${parent}/${name}`)
+    // Or a power cut would leave it under its hidden name, which is swept away.
+    syncDirectory(host, parent)
     return { name, directory: `${parent}/${name}`, created, frozenUs: running ? 0 : null, syncUs, copied: null }
   } catch (error) {
     await removeCopy(host, driver, hidden)
@@ -60,30 +63,39 @@ export async function snapshotPlain(host: Host, container: Container, { name, co
 
 /** The caller holds the container's lock and knows that it is stopped. */
 export async function restorePlain(host: Host, container: Container, snapshot: Snapshot): Promise<void> {
-  const { driver } = plainOf(host, container)
+  const { driver } = atHome(host, container)
   const source = `${snapshot.directory}/rootfs`
   await driver.remove(host, container.lxcpath, `${container.dir}/${RESTORED}`)
   await driver.copy(host, source, `${container.dir}/${RESTORED}`)
-  await replace(host, container, driver, snapshot.name, restoredConfig(readConfigText(host, container, `${snapshot.directory}/config`), container, driver.type))
+  await replace(host, container, driver, {
+    restored: snapshot.name, from: RESTORED, config: restoredConfig(readConfigText(host, container, `${snapshot.directory}/config`), container, driver.type),
+  })
 }
 
 /** Takes the last restore back. Throws TlxcError NOT_DEFINED. */
 export async function undoPlain(host: Host, container: Container): Promise<string> {
-  const { driver } = plainOf(host, container)
+  const { driver } = atHome(host, container)
   const aside = `${container.dir}/${ASIDE}`
   if (!host.fs.existsSync(`${aside}/rootfs`)) {
     throw new TlxcError('NOT_DEFINED', `cannot undo a restore of "${container.name}": nothing is put aside`, { hint: `restore a snapshot: tlxc-snapshot ${container.name} -r SNAP` })
   }
   const restored = host.fs.readFileSync(`${aside}/restored`, 'utf8')
   const config = host.fs.readFileSync(`${container.dir}/${PLAIN_ASIDE_CONFIG}`, 'utf8')
-  await driver.remove(host, container.lxcpath, `${container.dir}/${RESTORED}`)
-  host.fs.renameSync(`${aside}/rootfs`, `${container.dir}/${RESTORED}`)
-  await replace(host, container, driver, restored, config)
+  // Straight from where it is kept: until that rename, which is the commit, nothing has happened to it.
+  await replace(host, container, driver, { restored, from: `${ASIDE}/rootfs`, config })
   return restored
 }
 
-/** What is at RESTORED becomes the root file system; what was it goes aside. */
-async function replace(host: Host, container: Container, driver: StorageDriver, restored: string, config: string): Promise<void> {
+interface Replacement {
+  /** Name of the snapshot. */
+  restored: string
+  /** In the container's directory: what becomes its root file system. */
+  from: string
+  config: string
+}
+
+/** What was the root file system goes aside. */
+async function replace(host: Host, container: Container, driver: StorageDriver, { restored, from, config }: Replacement): Promise<void> {
   const { dir, lxcpath } = container
   const before = readConfigText(host, container)
   await removeCopy(host, driver, `${dir}/${ASIDE_NEW}`)
@@ -96,7 +108,7 @@ async function replace(host: Host, container: Container, driver: StorageDriver, 
     { do: 'write', path: at('config'), before, after: config, mode: CONFIG_MODE },
     { do: 'rename', from: at('rootfs'), to: at(`${ASIDE_NEW}/rootfs`) },
   ]
-  await commitJournal(host, { lxcpath, directory: dir }, { version: 1, purpose: `restore of ${restored}`, steps, commit: { do: 'rename', from: at(RESTORED), to: at('rootfs') } })
+  await commitJournal(host, { lxcpath, directory: dir }, { version: 1, purpose: `restore of ${restored}`, steps, commit: { do: 'rename', from: at(from), to: at('rootfs') } })
   await sweepPlain(host, container)
 }
 
@@ -120,6 +132,14 @@ export async function removeCopy(host: Host, driver: StorageDriver, directory: s
   if (!host.fs.existsSync(directory)) return
   await driver.remove(host, directory, `${directory}/rootfs`)
   host.fs.rmSync(directory, { recursive: true, force: true })
+}
+
+/** Throws TlxcError UNSUPPORTED for one whose files are not in its directory (--dir, lxc.rootfs.path of another place): they cannot change places by a rename. */
+function atHome(host: Host, container: Container): Plain {
+  const plain = plainOf(host, container)
+  const view = viewOf(container.dir)
+  if (host.fs.existsSync(view) && host.fs.realpathSync(view) === host.fs.realpathSync(plain.rootfs)) return plain
+  throw new TlxcError('UNSUPPORTED', `cannot restore "${container.name}" in place: its files are at "${plain.rootfs}"`, { hint: `restore it to a new name: tlxc-snapshot ${container.name} -r SNAP -N NEW` })
 }
 
 /** Storage of a container without layers. Throws TlxcError STORAGE, UNSUPPORTED when there is nothing that could be copied. */

@@ -92,8 +92,17 @@ function isCommitted(host: Host, { lxcpath, directory }: JournalPlace, last: Com
   return exists(host, `${lxcpath}/${last.to}`) && !exists(host, `${lxcpath}/${last.from}`)
 }
 
+/** One step that cannot be undone keeps no other one from it: the first of such failures is thrown, and the journal stays. */
 function undo(host: Host, place: JournalPlace, journal: Journal): void {
-  for (const step of [...journal.steps].reverse()) undoStep(host, place.lxcpath, step)
+  const failures: unknown[] = []
+  for (const step of [...journal.steps].reverse()) {
+    try {
+      undoStep(host, place.lxcpath, step)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
   syncDirectories(host, place.lxcpath, journal.steps)
   dropJournal(host, place.directory)
 }
