@@ -259,6 +259,20 @@ describe('clones and copies', () => {
     expect([read(`${name}-n`), read(`${name}-p`), read(name)]).toEqual(['then', 'then', 'now'])
   })
 
+  test('a copy whose hook fails leaves nothing, and says why', async () => {
+    const name = await make()
+    const file = join(lxcpath, name, 'config')
+    writeFileSync(file, `${readFileSync(file, 'utf8')}lxc.hook.clone = /bin/false\n`)
+    for (const options of [['-s'], []]) {
+      // A clone seals the upper of its original first.
+      await tlxc('copy', '-P', lxcpath, '-n', name, '-N', `${name}-no`, ...options)
+      const before = poolEntries()
+      const { code, stderr } = await tlxc('copy', '-P', lxcpath, '-n', name, '-N', `${name}-no`, ...options)
+      expect([code, stderr]).toEqual([1, expect.not.stringContaining('cannot clean up')])
+      expect([poolEntries(), existsSync(join(lxcpath, `${name}-no`))]).toEqual([before, false])
+    }
+  })
+
   test('a rename keeps snapshots, files and clones', async () => {
     const name = await make()
     write(name, 'x')
@@ -271,6 +285,24 @@ describe('clones and copies', () => {
     await mustSnap(`${name}-r`, '-r', 'snap0')
     expect(read(`${name}-r`)).toBe('x')
   })
+})
+
+test('a create whose template fails while it customises leaves nothing but the base', async () => {
+  const other = join(scratch, 'other')
+  const failing = join(scratch, 'failing')
+  const marker = join(scratch, 'made')
+  mkdirSync(join(scratch, 'tree/etc'), { recursive: true })
+  writeFileSync(failing, `#!/bin/sh
+[ "$TLXC_LAYER_STAGE" != customise ] || { [ ! -e ${marker} ] || exit 1; touch ${marker}; exit 0; }
+echo "${scratch}/tree the-key" >"$TLXC_LAYER_REQUEST"
+`, { mode: 0o755 })
+  await must('create', '-P', other, '-q', '-n', 'c1', '-t', failing)
+  const before = readdirSync(join(other, '.pool')).sort()
+  const { code, stderr } = await tlxc('create', '-P', other, '-q', '-n', 'c2', '-t', failing)
+  expect([code, stderr]).toEqual([1, expect.not.stringContaining('cannot clean up')])
+  expect([readdirSync(join(other, '.pool')).sort(), existsSync(join(other, 'c2'))]).toEqual([before, false])
+  expect(before).not.toContain('hold')
+  await must('destroy', '-P', other, '--purge', 'c1')
 })
 
 describe('destroy', () => {
@@ -308,6 +340,7 @@ describe('wrong input', () => {
     [['--name', 'ALL'], 'it stands for all of them'],
     [['-L', '-r', 'snap0'], 'cannot do --list and --restore at once'],
     [['--undo'], 'nothing is put aside'],
+    [['-n', 'other', '-d', 'ALL'], "unexpected second name 'other'"],
     [['--keep-last', '3'], '--keep-last means nothing here'],
     [['-c', '/nowhere'], 'cannot read the comment "/nowhere"'],
   ])('%j', async (args, message) => {
@@ -332,9 +365,11 @@ describe('wrong input', () => {
   })
 
   test('a pattern takes all that match, and one that fails does not keep the others from their turn', async () => {
-    const [a, b] = [await make(), await make()]
+    const a = await make()
+    const b = `${a}-b`
+    await copy(a, '-N', b)
     execFileSync('mkdir', ['-p', join(lxcpath, a, 'snaps/nightly')])
-    const { code, stderr } = await tlxc('snapshot', '-P', lxcpath, '-n', `${a.slice(0, -1)}*`, '--name', 'nightly')
+    const { code, stderr } = await tlxc('snapshot', '-P', lxcpath, '-n', `${a}*`, '--name', 'nightly')
     expect([code, stderr]).toEqual([1, expect.stringContaining(`${a}: cannot take snapshot "nightly"`)])
     expect(await mustSnap(b, '-L')).toContain('nightly')
   })
