@@ -91,7 +91,7 @@ async function checkLocked(host: Host, container: Container, mend: boolean, foun
   const dead = deadClones(host, container)
   if (dead.length > 0) {
     tell('dead-clone', `lxc_snapshots names ${dead.map((clone) => clone.name).join(', ')}, which is no more`)
-    if (mend) forgetClones(host, container, dead)
+    if (mend) await forgetClones(host, container, dead)
   }
   const stack = readStack(host, dir)
   if (stack === null || !isComplete(host, container, stack, tell)) return

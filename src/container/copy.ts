@@ -92,7 +92,7 @@ async function build(host: Host, from: Container, to: Container, source: Source 
     if (source !== null) giveIdentity(host, viewOf(to.dir), options.keepName === true ? null : to.name)
     const { value } = loadContainerConfig(host, to)
     await runOwnHooks(host, to, value, { type: 'clone', verb: 'copy', source: from.name, args: options.hookArgs ?? [] })
-    if (options.relate === true) addClone(host, from, to)
+    if (options.relate === true) await addClone(host, from, to)
     clearPartial(host, to)
     undo.release()
     return { container: to, shared: options.share }
