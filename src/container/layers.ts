@@ -1,4 +1,5 @@
 /** A container's layers under its lock: recovery of what was interrupted, the view, collection of what nobody needs any more. */
+import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { removeEntries, strayMetadata, unreferenced } from '../storage/collect.ts'
 import { recoverJournal } from '../storage/journal.ts'
@@ -12,6 +13,7 @@ import { giveIdentity } from './identity.ts'
 import { withPoolLock } from './lock.ts'
 import { containerStatus } from './state.ts'
 import type { Container } from './store.ts'
+import type { StorageContext } from './storage-context.ts'
 
 /** How long a change waits for the pool: its lock is held for moments only. */
 export const POOL_TIMEOUT_MS = 60_000
@@ -80,6 +82,19 @@ export async function hideFiles(host: Host, layered: Layered): Promise<void> {
 export async function collectLayers(host: Host, lxcpath: string): Promise<void> {
   const names = await withPoolLock(host, lxcpath, 'collection of layers', POOL_TIMEOUT_MS, () => Promise.resolve(unreferenced(host, lxcpath)))
   await removeEntries(host, lxcpath, names)
+}
+
+/** The same for who is done: what it was asked for has happened, whatever is wrong with somebody else's files. */
+export async function collectOrWarn({ host, log }: StorageContext, { name, lxcpath }: Container): Promise<void> {
+  await orWarn({ log }, `${name}: layers that nobody needs any more could not be removed`, collectLayers(host, lxcpath))
+}
+
+/** For what comes after the commit: its failure costs speed or space, not data. */
+export async function orWarn({ log }: Pick<StorageContext, 'log'>, what: string, work: Promise<unknown>): Promise<void> {
+  await work.catch((error: unknown) => {
+    if (!(error instanceof TlxcError)) throw error
+    log.warn(`${what}: ${error.message}`)
+  })
 }
 
 /**

@@ -306,6 +306,35 @@ echo "${scratch}/tree the-key" >"$TLXC_LAYER_REQUEST"
 })
 
 describe('destroy', () => {
+  test('recovers an interrupted rename before it looks whose files they are', async () => {
+    const [name, other] = [await make('-B', 'dir'), await make('-B', 'dir')]
+    const file = join(lxcpath, name, 'config')
+    const before = readFileSync(file, 'utf8')
+    const after = before.replaceAll(`/${name}/`, `/${other}/`)
+    writeFileSync(file, after)
+    writeFileSync(join(lxcpath, name, 'journal'), JSON.stringify({
+      version: 1, purpose: `rename of ${name} to ${other}`, steps: [{ do: 'write', path: `${name}/config`, before, after, mode: 0o640 }], commit: { do: 'rename', from: name, to: other },
+    }))
+    await must('destroy', '-P', lxcpath, '-n', name)
+    expect(read(other)).toBe('base\n')
+    await must('destroy', '-P', lxcpath, '--undo', '-n', name)
+    expect(read(name)).toBe('base\n')
+  })
+
+  test('of a snapshot is not held up by another one that is on its way through the trash', async () => {
+    const name = await make()
+    for (const text of ['one', 'two']) {
+      write(name, text)
+      await mustSnap(name)
+    }
+    // As a killed one leaves it; the layers of it stay until the trash is emptied.
+    mkdirSync(join(lxcpath, '.trash'), { recursive: true, mode: 0o700 })
+    execFileSync('cp', ['-a', join(lxcpath, name, 'snaps/snap0'), join(lxcpath, '.trash/snap0.abcdef')])
+    expect(await snap(name, '-d', 'snap1')).toMatchObject({ code: 0, stderr: '' })
+    expect(await snap(name, '-d', 'ALL')).toMatchObject({ code: 0, stderr: '' })
+    await must('destroy', '-P', lxcpath, '--empty-trash')
+  })
+
   test('refuses as LXC does, and is undone with everything', async () => {
     const name = await make()
     write(name, 'x')
