@@ -335,6 +335,27 @@ describe('destroy', () => {
     await must('destroy', '-P', lxcpath, '--empty-trash')
   })
 
+  test('of snapshots makes room on a full disk', async () => {
+    const full = join(scratch, 'full')
+    mkdirSync(full)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'none', full])
+    try {
+      await must('create', '-P', full, '-q', '-n', 'c', '-t', template)
+      for (const size of [200e3, 300e3, 100e3]) {
+        writeFileSync(join(full, 'c/rootfs/data/file'), Buffer.alloc(size, 'x'))
+        await must('snapshot', '-P', full, '-n', 'c')
+      }
+      await run('sh', ['-c', `cat /dev/zero >${full}/filler`])
+      await must('snapshot', '-P', full, '-n', 'c', '-d', 'snap0')
+      rmSync(join(full, 'filler'))
+      const stack = JSON.parse(readFileSync(join(full, 'c/snaps/snap1/storage.json'), 'utf8')) as { parent: string | null }
+      expect([readdirSync(join(full, 'c/snaps')), stack.parent]).toEqual([['snap1', 'snap2'], null])
+      await must('destroy', '-P', full, '-s', '--purge', '-n', 'c')
+    } finally {
+      execFileSync('umount', [full])
+    }
+  })
+
   test('refuses as LXC does, and is undone with everything', async () => {
     const name = await make()
     write(name, 'x')
