@@ -321,6 +321,17 @@ describe('destroy', () => {
     expect(read(name)).toBe('base\n')
   })
 
+  test('and its undo keep the list of clones right', async () => {
+    const name = await make()
+    await copy(name, '-N', `${name}-c`, '-s')
+    const list = join(lxcpath, name, 'lxc_snapshots')
+    expect(readFileSync(list, 'utf8')).toBe(`${lxcpath}\n${name}-c\n`)
+    await must('destroy', '-P', lxcpath, '-n', `${name}-c`)
+    expect(existsSync(list)).toBe(false)
+    await must('destroy', '-P', lxcpath, '--undo', '-n', `${name}-c`)
+    expect(readFileSync(list, 'utf8')).toBe(`${lxcpath}\n${name}-c\n`)
+  })
+
   test('of a snapshot is not held up by another one that is on its way through the trash', async () => {
     const name = await make()
     for (const text of ['one', 'two']) {
