@@ -25,7 +25,7 @@ export const EXPORT_TAR_ARGS: readonly string[] = [
   '--create', '--file=-', '--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime', '--numeric-owner',
   '--xattrs', '--xattrs-include=*', '--xattrs-exclude=security.[!c]*',
   ...['origin', 'uuid', 'nlink', 'upper', 'metacopy'].map((mark) => `--xattrs-exclude=trusted.overlay.${mark}`),
-  '--sparse', '--sort=name', '--one-file-system', '--warning=no-file-ignored',
+  '--sparse', '--sort=name', '--warning=no-file-ignored',
 ]
 
 /** How it unpacks one, in its working directory. Without --xattrs-include trusted.* would be lost: deleted files would come back. */

@@ -61,8 +61,8 @@ export async function copyTree(host: Host, from: string, to: string, lock?: stri
   throw new TlxcError(full ? 'SPACE' : 'STORAGE', `cannot copy "${from}": ${reason}`, { hint: full ? `make room on the filesystem of "${to}"` : 'see what is wrong with that file' })
 }
 
-/** To cp, each subvolume is a file system of its own, and what is in it would be left out. So there nothing else may be mounted. */
-function oneFileSystem(host: Host, from: string): string[] {
+/** To cp and tar, each subvolume is a file system of its own, and what is in it would be left out. So there nothing else may be mounted. Throws TlxcError BUSY. */
+export function oneFileSystem(host: Host, from: string): string[] {
   if (!isBtrfs(host, from)) return ['--one-file-system']
   const root = host.fs.realpathSync(from)
   const [mount] = mountsBelow(host, root).filter((path) => path !== root)

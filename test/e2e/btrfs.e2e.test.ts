@@ -178,6 +178,25 @@ describe('subvolumes in the container', () => {
     }
   })
 
+  test('are in an archive, as directories', async () => {
+    const file = join(bench.path, 'nested.tlxc')
+    await must('export', '-P', lxcpath, name, file)
+    await must('import', '-P', lxcpath, file, `${name}-i`)
+    expect(tree(root(`${name}-i`)).filter((line) => !line.endsWith('/'))).toEqual(FULL.filter((line) => / \w/.test(line)))
+    await must('destroy', '-P', lxcpath, '--purge', `${name}-i`)
+  })
+
+  test('of a copy that was killed are swept away, read-only ones and immutable files as well', async () => {
+    const left = join(lxcpath, name, 'snaps/.snap9')
+    mkdirSync(left, { recursive: true })
+    execFileSync('btrfs', ['subvolume', 'snapshot', root(name), join(left, 'rootfs')], { stdio: 'ignore' })
+    execFileSync('btrfs', ['subvolume', 'snapshot', '-r', root(name, 'srv/a'), join(left, 'rootfs/srv/readonly')], { stdio: 'ignore' })
+    writeFileSync(join(left, 'rootfs/immutable'), '')
+    execFileSync('chattr', ['+i', join(left, 'rootfs/immutable')])
+    await must('checkconfig', '-P', lxcpath, '--storage', '--json')
+    expect(existsSync(left)).toBe(false)
+  })
+
   test('are in a snapshot of the running container, which makes, moves and deletes some meanwhile', async () => {
     await must('start', '-P', lxcpath, '-n', name, '-s', 'lxc.net=')
     let turns = 0
