@@ -11,8 +11,8 @@
 import { createHash, type Hash } from 'node:crypto'
 import { ArchiveError, BLOCK, encodeFileHeader, padded, parseHeader } from './tar-header.ts'
 
-export const MANIFEST_MEMBER = 'manifest.json'
-export const SUMS_MEMBER = 'SHA256SUMS'
+const MANIFEST_MEMBER = 'manifest.json'
+const SUMS_MEMBER = 'SHA256SUMS'
 /** A piece is in memory as a whole. */
 const PIECE = 1 << 20
 const LARGEST_MANIFEST = 16 << 20

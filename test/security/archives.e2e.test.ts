@@ -66,6 +66,7 @@ describe('layers', () => {
     ['a link and a file in its place', () => layer(root, entry({ name: './l', type: '2', linkname: outside() }), entry({ name: './l', content: 'x' })), 'is there twice'],
     ['a hard link out', () => layer(root, entry({ name: './l', type: '1', linkname: outside() })), 'is no path below the root'],
     ['a hard link through a link', () => layer(root, entry({ name: './l', type: '2', linkname: work }), entry({ name: './h', type: '1', linkname: './l/precious' })), 'lies below a symbolic link'],
+    ['a write through another name of a link', () => layer(root, entry({ name: './l', type: '2', linkname: work }), entry({ name: './h', type: '1', linkname: './l' }), entry({ name: './h/precious', content: 'x' })), 'lies below a symbolic link'],
     ['a directory that becomes a link', () => layer(root, entry({ name: './d/', type: '5' }), entry({ name: './d', type: '2', linkname: work }), entry({ name: './d/precious', content: 'x' })), 'lies below a symbolic link'],
     ['a disk', () => layer(root, entry({ name: './sda', type: '4', major: 8 })), 'is the device b 8:0'],
     ['a redirect out of the layers', () => layer(root, xattr('trusted.overlay.redirect', '/../../etc'), entry({ name: './d/', type: '5' })), 'that leads nowhere'],
