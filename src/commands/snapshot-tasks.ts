@@ -113,7 +113,7 @@ async function restore(container: Container, { args, ctx, positionals }: TaskInp
   const target = typeof args.options.newname === 'string' ? args.options.newname : (positionals[0] ?? null)
   if (target !== null && target !== container.name) {
     const { copyContainer } = await import('../container/copy.ts')
-    const made = await copyContainer(ctx, container, { newName: target, newPath: ctx.lxcpath, share: true, fromSnapshot: name })
+    const made = await copyContainer(ctx, container, { newName: target, newPath: ctx.lxcpath, share: true, orCopy: true, fromSnapshot: name })
     return { restored: name, new_container: made.container.name }
   }
   const { restoreSnapshot } = await import('../container/restore-snapshot.ts')

@@ -34,15 +34,16 @@ const RESTORED = '.restored'
 /** The caller holds the container's lock. Throws TlxcError RUNNING where a copy of a running system would be torn. */
 export async function snapshotPlain(host: Host, container: Container, { name, comment }: SnapshotOptions, running: boolean): Promise<Taken> {
   const { driver, rootfs } = plainOf(host, container)
-  if (running && !driver.atomicCopy) {
-    throw new TlxcError('RUNNING', `cannot take a snapshot of "${container.name}": it is running, and its storage is a plain directory`, {
+  const parent = snapshotsDir(container)
+  host.fs.mkdirSync(parent, { recursive: true, mode: 0o700 })
+  if (running && driver.copiesAtomically?.(host, rootfs, parent) !== true) {
+    const reason = driver.type === 'btrfs' ? `"${rootfs}" is no subvolume of the filesystem that its snapshots are on` : 'its storage is a plain directory'
+    throw new TlxcError('RUNNING', `cannot take a snapshot of "${container.name}": it is running, and ${reason}`, {
       hint: `stop it; or copy it to layers once, which can be snapshotted while it runs: tlxc-copy -n ${container.name} -N NEW -B overlay`,
     })
   }
-  const parent = snapshotsDir(container)
   const hidden = `${parent}/.${name}`
   const created = host.now()
-  host.fs.mkdirSync(parent, { recursive: true, mode: 0o700 })
   await removeCopy(host, driver, hidden)
   host.fs.mkdirSync(hidden, { mode: 0o700 })
   try {
@@ -132,6 +133,12 @@ export async function removeCopy(host: Host, driver: StorageDriver, directory: s
   if (!host.fs.existsSync(directory)) return
   await driver.remove(host, directory, `${directory}/rootfs`)
   host.fs.rmSync(directory, { recursive: true, force: true })
+}
+
+/** Whether the files of a plain container, or of a snapshot of it, belong to the ids of its range on the disk, as LXC's unprivileged containers have them. */
+export function isShifted(host: Host, container: Container, snapshot: Snapshot | null): boolean {
+  const { idmap, rootfsOptions } = loadContainerConfig(host, container, snapshot === null ? undefined : `${snapshot.directory}/config`).value
+  return idmap.length > 0 && !rootfsOptions.includes('idmap=container')
 }
 
 /** Throws TlxcError UNSUPPORTED for one whose files are not in its directory (--dir, lxc.rootfs.path of another place): they cannot change places by a rename. */

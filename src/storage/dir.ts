@@ -86,7 +86,7 @@ export function closeDirectory(host: Host, directory: string): void {
 }
 
 /** A configuration written by hand may name anything; what holds the containers, or is the whole machine, stays. */
-function refuseAncestor(host: Host, place: StoragePlace, rootfs: string): void {
+export function refuseAncestor(host: Host, place: StoragePlace, rootfs: string): void {
   const path = host.fs.realpathSync(rootfs)
   const directory = host.fs.realpathSync(place.directory)
   if (path !== '/' && !isBelow(directory, path) && path !== directory) return
@@ -105,6 +105,7 @@ function removeClosed(host: Host, directory: string): void {
   try {
     host.fs.rmdirSync(directory)
   } catch (error) {
-    if (errnoOf(error) !== 'ENOTEMPTY') throw error
+    // EBUSY: something is mounted on it, and stays.
+    if (!['ENOTEMPTY', 'EBUSY'].includes(errnoOf(error) ?? '')) throw error
   }
 }

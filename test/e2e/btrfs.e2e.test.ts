@@ -235,6 +235,30 @@ describe('subvolumes in the container', () => {
   })
 })
 
+test('a running one is copied where a subvolume is snapshotted, and nowhere else', async () => {
+  const name = freshName('torn')
+  await must('create', '-P', lxcpath, '-q', '-n', name, '-t', 'busybox', '-B', 'btrfs')
+  await must('start', '-P', lxcpath, '-n', name, '-s', 'lxc.net=')
+  for (const options of [['-B', 'dir'], ['-B', 'overlay'], ['-B', 'btrfs', '-p', join(bench.path, 'elsewhere')]]) {
+    const { code, stderr } = await tlxc('copy', '-P', lxcpath, '-n', name, '-N', `${name}-c`, '-a', ...options)
+    expect([code, stderr]).toEqual([1, expect.stringContaining('its files would be copied while they change')])
+  }
+  await must('copy', '-P', lxcpath, '-n', name, '-N', `${name}-c`, '-a')
+  expect(isSubvolume(root(`${name}-c`))).toBe(true)
+  for (const one of [name, `${name}-c`]) await must('destroy', '-P', lxcpath, '-f', '--purge', one)
+})
+
+test('what holds more than a container is not removed with it', async () => {
+  const name = freshName('above')
+  await must('create', '-P', lxcpath, '-q', '-n', name, '-t', 'busybox', '-B', 'btrfs')
+  const file = join(lxcpath, name, 'config')
+  const config = readFileSync(file, 'utf8')
+  writeFileSync(file, config.replace(/^lxc\.rootfs\.path.*$/m, `lxc.rootfs.path = btrfs:${lxcpath}`))
+  expect((await tlxc('destroy', '-P', lxcpath, '-n', name)).stderr).toContain('it holds more than the container')
+  writeFileSync(file, config)
+  await must('destroy', '-P', lxcpath, '--purge', '-n', name)
+})
+
 test('best is btrfs here; and elsewhere btrfs is refused with the mend', async () => {
   const name = freshName('btrfs')
   await must('create', '-P', lxcpath, '-q', '-n', name, '-t', 'busybox', '-B', 'best')

@@ -249,6 +249,24 @@ describe('clones and copies', () => {
     expect(read(`${name}-dir`)).toBe('y')
   })
 
+  test('to another filesystem and back', async () => {
+    const name = await make()
+    write(name, 'x')
+    const away = join(scratch, 'away')
+    mkdirSync(away)
+    execFileSync('mount', ['-t', 'tmpfs', 'none', away])
+    try {
+      await copy(name, '-N', 'c1', '-p', away)
+      await copy(name, '-N', 'c2', '-p', away, '-B', 'dir')
+      await must('copy', '-P', away, '-n', 'c1', '-N', `${name}-home`, '-p', lxcpath)
+      expect([readFileSync(join(away, 'c1/rootfs/data/file'), 'utf8'), readFileSync(join(away, 'c2/rootfs/data/file'), 'utf8'), read(`${name}-home`)]).toEqual(['x', 'x', 'x'])
+      for (const one of ['c1', 'c2']) await must('destroy', '-P', away, '--purge', one)
+      expect(readdirSync(join(away, '.pool')).filter((entry) => entry !== 'meta')).toEqual([])
+    } finally {
+      execFileSync('umount', [away])
+    }
+  })
+
   test('a snapshot becomes a container, also by the path of the snapshots', async () => {
     const name = await make()
     write(name, 'then')
@@ -257,6 +275,16 @@ describe('clones and copies', () => {
     await mustSnap(name, '-r', 'snap0', '-N', `${name}-n`)
     await mustSnap(name, '-r', 'snap0', `${name}-p`)
     expect([read(`${name}-n`), read(`${name}-p`), read(name)]).toEqual(['then', 'then', 'now'])
+  })
+
+  test('a snapshot is the source of a copy by its own path, as with lxc-copy', async () => {
+    const name = await make()
+    write(name, 'then')
+    await mustSnap(name)
+    write(name, 'now')
+    await must('copy', '-P', join(lxcpath, name, 'snaps'), '-n', 'snap0', '-p', lxcpath, '-N', `${name}-path`)
+    expect([read(`${name}-path`), readFileSync(join(lxcpath, `${name}-path`, 'config'), 'utf8')]).toEqual(['then', expect.stringContaining(`lxc.rootfs.path = dir:${root(`${name}-path`)}\n`)])
+    expect(readdirSync(join(lxcpath, name, 'snaps'))).toEqual(['snap0'])
   })
 
   test('a copy whose hook fails leaves nothing, and says why', async () => {
@@ -273,6 +301,20 @@ describe('clones and copies', () => {
     }
   })
 
+  test('files with the ids of their range on the disk, as LXC has them, keep it', async () => {
+    const name = await make('-B', 'dir')
+    const file = join(lxcpath, name, 'config')
+    const config = readFileSync(file, 'utf8')
+    expect(config).toContain('lxc.rootfs.options = idmap=container\n')
+    writeFileSync(file, config.replace('lxc.rootfs.options = idmap=container\n', ''))
+    const ids = (of: string): string[] => readFileSync(join(lxcpath, of, 'config'), 'utf8').match(/^lxc\.idmap.*$/gm) ?? []
+    await copy(name, '-N', `${name}-ids`)
+    expect(ids(`${name}-ids`)).toEqual(ids(name))
+    expect((await tlxc('copy', '-P', lxcpath, '-n', name, '-N', `${name}-l`, '-B', 'overlay')).stderr).toContain('its files belong to the ids of its range')
+    expect((await tlxc('export', '-P', lxcpath, name, join(scratch, 'ids'))).stderr).toContain('its files belong to the ids of its range')
+    writeFileSync(file, config)
+  })
+
   test('a rename keeps snapshots, files and clones', async () => {
     const name = await make()
     write(name, 'x')
@@ -284,6 +326,50 @@ describe('clones and copies', () => {
     write(`${name}-r`, 'y')
     await mustSnap(`${name}-r`, '-r', 'snap0')
     expect(read(`${name}-r`)).toBe('x')
+  })
+})
+
+describe('a plain directory', () => {
+  test('elsewhere is not restored in place, and nothing is the worse for the attempt', async () => {
+    const name = await make('--dir', join(scratch, 'elsewhere'))
+    await mustSnap(name)
+    const before = readFileSync(join(lxcpath, name, 'config'), 'utf8')
+    const { code, stderr } = await snap(name, '-r', 'snap0')
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`its files are at "${scratch}/elsewhere/rootfs"`)])
+    expect([existsSync(join(lxcpath, name, 'journal')), readFileSync(join(lxcpath, name, 'config'), 'utf8')]).toEqual([false, before])
+    await mustSnap(name, '-r', 'snap0', '-N', `${name}-n`)
+    expect(read(`${name}-n`)).toBe('base\n')
+  })
+
+  test('is not lost when an undo of its restore fails', async () => {
+    const name = await make('-B', 'dir')
+    write(name, 'one')
+    await mustSnap(name)
+    write(name, 'two')
+    await mustSnap(name, '-r', 'snap0')
+    // What is a mount point cannot be renamed.
+    execFileSync('mount', ['--bind', root(name), root(name)])
+    try {
+      expect((await snap(name, '--undo')).code).not.toBe(0)
+    } finally {
+      execFileSync('umount', [root(name)])
+    }
+    expect(read(name)).toBe('one')
+    await mustSnap(name, '--undo')
+    expect(read(name)).toBe('two')
+  })
+
+  test('on a mount point of its own goes, and the mount stays', async () => {
+    const point = join(scratch, 'point')
+    mkdirSync(point)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=700', 'none', point])
+    try {
+      const name = await make('--dir', point)
+      await must('destroy', '-P', lxcpath, '-n', name)
+      expect(readdirSync(point)).toEqual([])
+    } finally {
+      execFileSync('umount', [point])
+    }
   })
 })
 
