@@ -40,8 +40,14 @@ export function openLayers(host: Host, { lxcpath, dir }: Container, notice?: (me
  */
 export function sweepLeft(host: Host, dir: string, remove = true): boolean {
   const left = leftIn(host, dir)
-  if (remove) for (const path of left) host.fs.rmSync(path, { recursive: true, force: true })
+  // What is in a root file system may resist: read-only subvolumes, immutable files. That is sweepPlain()'s.
+  if (remove) for (const path of left.filter((one) => !host.fs.existsSync(`${one}/rootfs`))) host.fs.rmSync(path, { recursive: true, force: true })
   return left.length > 0
+}
+
+/** Plain snapshots that were being copied. */
+export function unfinishedCopies(host: Host, dir: string): string[] {
+  return leftIn(host, dir).filter((path) => host.fs.existsSync(`${path}/rootfs`))
 }
 
 /** As writeFileAtomic() names files before their rename. */
@@ -50,7 +56,7 @@ const UNFINISHED = /^\..+\.[0-9a-f]{12}$/
 function leftIn(host: Host, dir: string): string[] {
   const snaps = host.fs.existsSync(`${dir}/snaps`) ? host.fs.readdirSync(`${dir}/snaps`) : []
   const hidden = snaps.filter((name) => name.startsWith('.')).map((name) => `${dir}/snaps/${name}`)
-  const directories = [dir, ...snaps.filter((name) => !name.startsWith('.')).map((name) => `${dir}/snaps/${name}`)]
+  const directories = [dir, ...snaps.filter((name) => !name.startsWith('.')).map((name) => `${dir}/snaps/${name}`)].filter((path) => host.fs.statSync(path).isDirectory())
   const unfinished = directories.flatMap((directory) => host.fs.readdirSync(directory).filter((name) => UNFINISHED.test(name)).map((name) => `${directory}/${name}`))
   return [...hidden, ...unfinished, ...(host.fs.existsSync(recordOf(dir)) ? [recordOf(dir)] : [])]
 }

@@ -10,7 +10,7 @@ import { commitJournal, syncDirectory, type Step } from '../storage/journal.ts'
 import { runStorage } from '../storage/native.ts'
 import { findStorage, unsupportedStorage } from '../storage/registry.ts'
 import { viewOf } from '../storage/view.ts'
-import { inContainer } from './layers.ts'
+import { inContainer, unfinishedCopies } from './layers.ts'
 import { loadContainerConfig } from './load-config.ts'
 import { restoredConfig } from './restore.ts'
 import { snapshotConfig, type SnapshotOptions, type Taken } from './snapshot.ts'
@@ -116,9 +116,11 @@ async function replace(host: Host, container: Container, driver: StorageDriver, 
 /** After a journal was finished or undone: what it put aside, or what a killed copy left. The caller holds the container's lock. */
 export async function sweepPlain(host: Host, container: Container): Promise<void> {
   const { dir } = container
+  const copies = unfinishedCopies(host, dir)
   const paths = [RESTORED, ASIDE_NEW].map((name) => `${dir}/${name}`)
-  if (!paths.some((path) => host.fs.existsSync(path))) return
+  if (copies.length === 0 && !paths.some((path) => host.fs.existsSync(path))) return
   const { driver } = plainOf(host, container)
+  for (const copy of copies) await removeCopy(host, driver, copy)
   await driver.remove(host, container.lxcpath, `${dir}/${RESTORED}`)
   if (host.fs.existsSync(`${dir}/${ASIDE_NEW}/rootfs`)) {
     await removeCopy(host, driver, `${dir}/${ASIDE}`)
@@ -129,7 +131,7 @@ export async function sweepPlain(host: Host, container: Container): Promise<void
 }
 
 /** A directory with a copy of a root file system in it. */
-export async function removeCopy(host: Host, driver: StorageDriver, directory: string): Promise<void> {
+async function removeCopy(host: Host, driver: StorageDriver, directory: string): Promise<void> {
   if (!host.fs.existsSync(directory)) return
   await driver.remove(host, directory, `${directory}/rootfs`)
   host.fs.rmSync(directory, { recursive: true, force: true })

@@ -537,6 +537,26 @@ test('the check finds what is wrong, mends it, and is then content', async () =>
   expect(read(name)).toBe('base\n')
 })
 
+test('the check leaves alone what people mounted', async () => {
+  const name = await make('-B', 'dir')
+  execFileSync('mount', ['--bind', root(name), root(name)])
+  try {
+    expect(await must('checkconfig', '-P', lxcpath, '--storage')).toBe(`${lxcpath}: nothing wrong\n`)
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).toContain(` ${root(name)} `)
+  } finally {
+    execFileSync('umount', [root(name)])
+  }
+})
+
+test('a file that somebody left among the snapshots is in nobody’s way', async () => {
+  const name = await make()
+  await mustSnap(name)
+  writeFileSync(join(lxcpath, name, 'snaps/stray'), '')
+  expect(await snap(name, '-L')).toMatchObject({ code: 0, stdout: expect.stringContaining('snap0') })
+  expect(await snap(name)).toMatchObject({ code: 0, stderr: '' })
+  rmSync(join(lxcpath, name, 'snaps/stray'))
+})
+
 test('nobody but root reaches a layer, a view, a snapshot or the trash', async () => {
   const name = await make()
   writeFileSync(root(name, 'shell'), readFileSync('/bin/true'), { mode: 0o755 })
