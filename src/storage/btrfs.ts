@@ -74,7 +74,7 @@ async function btrfs(host: Host, what: string, ...args: string[]): Promise<void>
     throw new TlxcError('STORAGE', `cannot ${what}: there is no btrfs(8)`, { cause: error, hint: 'install the package btrfs-progs' })
   })
   if (exitCode === 0) return
-  const reason = stderr.trim().split('\n').at(-1) ?? 'it failed'
+  const reason = stderr.trim().split('\n').at(-1) || 'it failed'
   const full = /No space left/.test(stderr)
   throw new TlxcError(full ? 'SPACE' : 'STORAGE', `cannot ${what}: ${reason}`, { hint: full ? 'make room on that filesystem' : 'see btrfs-subvolume(8)' })
 }

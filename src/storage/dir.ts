@@ -56,7 +56,7 @@ export async function copyTree(host: Host, from: string, to: string, lock?: stri
   const { exitCode, stderr } = await host.exec(file, args)
   if (exitCode === 0) return
   if (host.fs.existsSync(to)) await removeTree(host, to)
-  const reason = stderr.trim().split('\n')[0] ?? `cp ended with ${exitCode ?? 'a signal'}`
+  const reason = stderr.trim().split('\n')[0] || `cp ended with ${exitCode ?? 'a signal'}`
   const full = /No space left on device|Disk quota exceeded/.test(stderr)
   throw new TlxcError(full ? 'SPACE' : 'STORAGE', `cannot copy "${from}": ${reason}`, { hint: full ? `make room on the filesystem of "${to}"` : 'see what is wrong with that file' })
 }

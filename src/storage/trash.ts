@@ -173,5 +173,5 @@ function removeIfEmpty(host: Host, directory: string): void {
 
 async function remove(host: Host, path: string): Promise<string | null> {
   const { exitCode, stderr } = await host.exec('rm', ['-rf', '--one-file-system', '--', path])
-  return exitCode === 0 ? null : (stderr.trim().split('\n')[0] ?? `rm ended with ${exitCode}`)
+  return exitCode === 0 ? null : stderr.trim().split('\n')[0] || `rm ended with ${exitCode ?? 'a signal'}`
 }
