@@ -23,10 +23,17 @@ export function originsOf(host: Host, { dir }: Pick<Container, 'dir'>): Relative
   return read(host, `${dir}/lxc_rdepends`)
 }
 
-export async function addClone(host: Host, origin: Pick<Container, 'lxcpath' | 'name' | 'dir'>, clone: Pick<Container, 'lxcpath' | 'name' | 'dir'>): Promise<void> {
+export async function addClone(host: Host, origin: Container, clone: Container): Promise<void> {
   // First in the clone, which is not complete yet: who sweeps it away can tell by this whose list it may be in.
   put(host, `${clone.dir}/lxc_rdepends`, [...without(originsOf(host, clone), origin), origin])
-  await locked(host, origin, () => put(host, `${origin.dir}/lxc_snapshots`, [...without(clonesOf(host, origin), clone), clone]))
+  await listClone(host, origin, clone)
+}
+
+async function listClone(host: Host, origin: Relative, clone: Relative): Promise<void> {
+  const dir = `${origin.lxcpath}/${origin.name}`
+  await locked(host, origin, () => {
+    if (host.fs.existsSync(`${dir}/config`)) put(host, `${dir}/lxc_snapshots`, [...without(clonesOf(host, { dir }), clone), clone])
+  })
 }
 
 /** The clone is gone. */
@@ -40,12 +47,9 @@ export async function dropClone(host: Host, clone: Relative, origins: readonly R
   }
 }
 
-/** It is there again. */
-export async function returnClone(host: Host, clone: Container): Promise<void> {
-  for (const { lxcpath, name } of originsOf(host, clone)) {
-    const origin = { lxcpath, name, dir: `${lxcpath}/${name}` }
-    if (host.fs.existsSync(`${origin.dir}/config`)) await addClone(host, origin, clone)
-  }
+/** It is about to be there again: one that is listed and not there is found by the check, the other way round is not. */
+export async function returnClone(host: Host, clone: Relative, origins: readonly Relative[]): Promise<void> {
+  for (const origin of origins) await listClone(host, origin, clone)
 }
 
 /** Clones that are no more: their destroy was interrupted before it could say so. */
@@ -60,7 +64,7 @@ export async function forgetClones(host: Host, origin: Container, dead: readonly
   })
 }
 
-function locked(host: Host, { lxcpath }: Pick<Container, 'lxcpath'>, change: () => void): Promise<void> {
+function locked(host: Host, { lxcpath }: Pick<Relative, 'lxcpath'>, change: () => void): Promise<void> {
   return withPoolLock(host, lxcpath, 'change of the list of clones', POOL_TIMEOUT_MS, () => Promise.resolve(change()))
 }
 

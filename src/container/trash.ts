@@ -5,7 +5,7 @@ import { forgetOldBases } from '../storage/base.ts'
 import { bringBack, condemn, emptyTrash, keptInTrash, type Kept } from '../storage/trash.ts'
 import { collectLayers, POOL_TIMEOUT_MS, showFiles } from './layers.ts'
 import { withLock, withPoolLock } from './lock.ts'
-import { returnClone } from './relations.ts'
+import { dropClone, originsOf, returnClone } from './relations.ts'
 import { containerAt, type Container } from './store.ts'
 import { readSystemConfig } from './system-config.ts'
 
@@ -47,15 +47,19 @@ async function emptyOlder(host: Host, lxcpath: string, time: number): Promise<st
 export async function undoDestroy(host: Host, lxcpath: string, name: string, lockTimeoutMs: number): Promise<Container> {
   const container = containerAt(host, lxcpath, name)
   return withLock(host, container, 'undo of destroy', lockTimeoutMs, async () => {
-    // What refers to layers moves; who collects, or empties the trash, looks at it before or after.
-    await withPoolLock(host, lxcpath, 'undo of destroy', POOL_TIMEOUT_MS, () => {
-      const newest = findKept(host, lxcpath, name)
-      if (host.fs.existsSync(container.dir)) {
-        throw new TlxcError('EXISTS', `cannot bring "${name}" back: there is a container of that name`, { hint: `rename it first: tlxc-copy -n ${name} -N OTHER -R` })
-      }
-      return Promise.resolve(bringBack(host, lxcpath, newest))
-    })
-    await returnClone(host, container)
+    // Looked up once more under the lock, when nobody can empty the trash.
+    const origins = originsOf(host, { dir: findKept(host, lxcpath, name).directory })
+    if (host.fs.existsSync(container.dir)) {
+      throw new TlxcError('EXISTS', `cannot bring "${name}" back: there is a container of that name`, { hint: `rename it first: tlxc-copy -n ${name} -N OTHER -R` })
+    }
+    await returnClone(host, container, origins)
+    try {
+      // What refers to layers moves; who collects looks at it before or after.
+      await withPoolLock(host, lxcpath, 'undo of destroy', POOL_TIMEOUT_MS, () => Promise.resolve(bringBack(host, lxcpath, findKept(host, lxcpath, name))))
+    } catch (error) {
+      if (!host.fs.existsSync(container.dir)) await dropClone(host, container, origins)
+      throw error
+    }
     await showFiles(host, container)
     return container
   })
