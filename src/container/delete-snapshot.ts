@@ -7,6 +7,7 @@ import { encodeStack, readStack, stackFile } from '../storage/stack.ts'
 import { discard } from '../storage/trash.ts'
 import { collectOrWarn, openLayers } from './layers.ts'
 import { withLock } from './lock.ts'
+import { sweepPlain } from './plain.ts'
 import { requireDefined } from './require.ts'
 import { findSnapshot, listSnapshots, type Snapshot } from './snapshots.ts'
 import type { Container } from './store.ts'
@@ -23,6 +24,7 @@ export async function deleteChosen(ctx: StorageContext, container: Container, ch
   return withLock(host, container, 'destroy of snapshots', ctx.lockTimeoutMs, async () => {
     requireDefined(host, container)
     const layered = openLayers(host, container, ctx.log.warn)
+    if (layered === null) await sweepPlain(host, container)
     const all = listSnapshots(host, container)
     const doomed = choose(all).map((name) => all.find((one) => one.name === name) ?? findSnapshot(host, container, name))
     for (const { directory } of doomed) for (const path of mountsBelow(host, directory)) await runStorage(host, [{ op: 'unmount', path }])
