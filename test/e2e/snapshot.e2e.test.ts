@@ -418,6 +418,18 @@ describe('destroy', () => {
     expect(readFileSync(list, 'utf8')).toBe(`${lxcpath}\n${name}-c\n`)
   })
 
+  test('of many clones at once, and their undo, forget none', async () => {
+    const name = await make()
+    const clones = Array.from({ length: 8 }, (_, i) => `${name}-${i}`)
+    for (const clone of clones) await copy(name, '-N', clone, '-s')
+    const listed = (): string[] => (existsSync(join(lxcpath, name, 'lxc_snapshots')) ? readFileSync(join(lxcpath, name, 'lxc_snapshots'), 'utf8').split('\n').filter((line) => line.startsWith(name)).sort() : [])
+    expect(listed()).toEqual(clones)
+    await Promise.all(clones.map((clone) => must('destroy', '-P', lxcpath, '-n', clone)))
+    expect(listed()).toEqual([])
+    await Promise.all(clones.map((clone) => must('destroy', '-P', lxcpath, '--undo', '-n', clone)))
+    expect(listed()).toEqual(clones)
+  })
+
   test('of a snapshot is not held up by another one that is on its way through the trash', async () => {
     const name = await make()
     for (const text of ['one', 'two']) {
