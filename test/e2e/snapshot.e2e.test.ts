@@ -1,9 +1,9 @@
 /** Snapshots, restores, clones, copies and renames of layered containers, on real mounts. Nothing here starts a container but where it says so. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { freshName, must, run, tlxc } from '../helpers/e2e.ts'
+import { binDir, eventually, freshName, must, run, tlxc } from '../helpers/e2e.ts'
 
 let scratch = ''
 let lxcpath = ''
@@ -379,13 +379,20 @@ test('a create whose template fails while it customises leaves nothing but the b
   const marker = join(scratch, 'made')
   mkdirSync(join(scratch, 'tree/etc'), { recursive: true })
   writeFileSync(failing, `#!/bin/sh
-[ "$TLXC_LAYER_STAGE" != customise ] || { [ ! -e ${marker} ] || exit 1; touch ${marker}; exit 0; }
+[ "$TLXC_LAYER_STAGE" != customise ] || { [ ! -e ${marker} ] || exec $(cat ${marker}); echo false >${marker}; exit 0; }
 echo "${scratch}/tree the-key" >"$TLXC_LAYER_REQUEST"
 `, { mode: 0o755 })
   await must('create', '-P', other, '-q', '-n', 'c1', '-t', failing)
   const before = readdirSync(join(other, '.pool')).sort()
   const { code, stderr } = await tlxc('create', '-P', other, '-q', '-n', 'c2', '-t', failing)
   expect([code, stderr]).toEqual([1, expect.not.stringContaining('cannot clean up')])
+  expect([readdirSync(join(other, '.pool')).sort(), existsSync(join(other, 'c2'))]).toEqual([before, false])
+  // The same when somebody interrupts it.
+  writeFileSync(marker, 'sleep 60')
+  const child = spawn(join(binDir, 'tlxc-create'), ['-P', other, '-q', '-n', 'c2', '-t', failing], { stdio: 'ignore' })
+  await eventually('its files are shown', () => Promise.resolve(readFileSync('/proc/self/mountinfo', 'utf8').includes(`${other}/c2/rootfs`)))
+  child.kill('SIGINT')
+  expect(await new Promise((resolve) => child.once('close', resolve))).toBe(130)
   expect([readdirSync(join(other, '.pool')).sort(), existsSync(join(other, 'c2'))]).toEqual([before, false])
   expect(before).not.toContain('hold')
   await must('destroy', '-P', other, '--purge', 'c1')
