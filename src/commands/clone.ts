@@ -37,6 +37,8 @@ export default defineCommand({
     if (words.length > 0) throw new TlxcError('USAGE', `unexpected argument '${words[0] ?? ''}'`, { hint: `${ctx.program} --help lists the options` })
     if (options.size !== undefined) throw new TlxcError('USAGE', 'option --size means nothing to the storage types overlay, dir and btrfs', { hint: 'leave --size out' })
     const run = await import('./copy-run.ts')
+    const [stray] = ['snapshot', 'backingstore', 'newpath'].filter((key) => options[key] !== undefined)
+    if (options.rename === true && stray !== undefined) throw new TlxcError('USAGE', `--${stray} means nothing with -R`, { hint: 'a container that is renamed stays where and as it is' })
     if (options.rename === true) return run.runRename(ctx, orig, copy, options.keepname === true)
     const newPath = typeof options.newpath === 'string' ? resolve(ctx.cwd, options.newpath) : ctx.lxcpath
     const how = await run.runCopy(ctx, {

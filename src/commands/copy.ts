@@ -71,6 +71,8 @@ function refuse({ options, positionals }: ParsedArgs): void {
   if (options.ephemeral !== true && stray !== undefined) throw new TlxcError('USAGE', `--${stray} means nothing without -e`, { hint: 'add -e, or leave it out' })
   if (options.ephemeral !== true && positionals.length > 0) throw new TlxcError('USAGE', `unexpected argument '${positionals[0] ?? ''}'`, { hint: 'a COMMAND goes with -e' })
   if (options.rename === true && (options.ephemeral === true || options.snapshot === true)) throw new TlxcError('USAGE', 'cannot rename and clone at once', { hint: 'give -R, or -s or -e' })
+  const [moving] = ['newpath', 'backingstorage'].filter((key) => options[key] !== undefined)
+  if (options.rename === true && moving !== undefined) throw new TlxcError('USAGE', `--${moving} means nothing with -R`, { hint: 'a container that is renamed stays where it is; leave it out, or make a copy' })
   if (options.fssize !== undefined) throw new TlxcError('USAGE', 'option --fssize means nothing to the storage types overlay, dir and btrfs', { hint: 'leave --fssize out' })
   if (options.tmpfs === true && options.keepdata === true) throw new TlxcError('USAGE', 'cannot keep what is on a tmpfs', { hint: 'give -t or -D' })
 }

@@ -15,7 +15,7 @@ export default defineCommand({
   description:
     'Writes a container, or its snapshot SNAP, with its configuration into FILE, or to standard output (-), for tlxc-import here or on another machine. ' +
     'The container itself must be stopped; a snapshot can be exported while it runs, and the container is not held up by it. Everything of the files goes along: owners, times, ' +
-    'extended attributes, file capabilities, access control lists, device nodes, hard links, holes; not sockets. FILE is complete, or it is not there.\n\n' +
+    'extended attributes, file capabilities, access control lists, device nodes, hard links, holes; not sockets. FILE is complete, or it is not there; for a device or pipe give - and send that there.\n\n' +
     'With --since only the layers that came after that snapshot are written. The other machine needs a container that was imported from an archive with that ' +
     'snapshot, or brought up to it. So snapshots and tlxc-export --since make an incremental replication.\n\n' +
     'The format is a tar archive in zstd: manifest.json, the layers from the bottom up as tar archives in pieces, and SHA256SUMS. ' +

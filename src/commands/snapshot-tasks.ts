@@ -1,6 +1,7 @@
 /** What tlxc-snapshot does, one function a task. */
 import { resolve } from 'node:path'
 import type { Context, ParsedArgs } from '../cli/command.ts'
+import { systemTrouble } from '../cli/system-error.ts'
 import { errnoOf, TlxcError } from '../errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import { selectContainers, type Selection } from '../container/select.ts'
@@ -39,7 +40,8 @@ export async function runTask(task: Task, input: TaskInput): Promise<number> {
     const progress = startProgress(ctx.stderr, `${container.name}: ${task}`)
     try {
       results.push({ container: container.name, ...(await ACTS[task](container, input)) })
-    } catch (error) {
+    } catch (thrown) {
+      const error = systemTrouble(thrown) ?? thrown
       if (!many || !(error instanceof TlxcError)) throw error
       failed++
       ctx.log.error(`${container.name}: ${error.message}`)
@@ -111,7 +113,7 @@ async function restore(container: Container, { args, ctx, positionals }: TaskInp
   const target = typeof args.options.newname === 'string' ? args.options.newname : (positionals[0] ?? null)
   if (target !== null && target !== container.name) {
     const { copyContainer } = await import('../container/copy.ts')
-    const made = await copyContainer(ctx, container, { newName: target, newPath: ctx.lxcpath, share: true, fromSnapshot: name })
+    const made = await copyContainer(ctx, container, { newName: target, newPath: ctx.lxcpath, share: true, orCopy: true, fromSnapshot: name })
     return { restored: name, new_container: made.container.name }
   }
   const { restoreSnapshot } = await import('../container/restore-snapshot.ts')

@@ -17,7 +17,7 @@ export default defineCommand({
     'only for the last of it. The pause and the time that writing out dirty data took are shown on a terminal and with --json; of a stopped one, where the latter is what the ' +
     'snapshot costs, with -l INFO. Snapshots are named snap0, snap1, … in the lowest free number, or by a second --name: ' +
     'tlxc-snapshot -n web --name before-upgrade.\n\n' +
-    'A restore (-r) puts the files and the configuration of the container back. What it replaces is kept aside, and --undo takes the last restore back. A running ' +
+    'A restore (-r) puts the files and the configuration of the container back. What it replaces is kept aside until the next restore, and --undo takes the last one back. A running ' +
     'container is refused, unless --force is given, which stops it, restores it and starts it again. With -N the snapshot becomes a new container, which shares its layers.\n\n' +
     'While the container is frozen, the process that copies runs before everything else on the machine (SCHED_FIFO, priority 1; see sched(7)), for the few ten milliseconds that this takes and ' +
     'five seconds at most: then the container goes on, and there is no snapshot. One thing takes longer: a large file that is being written at that moment, such as the image of a database. On a ' +
@@ -26,7 +26,7 @@ export default defineCommand({
     'Names may be patterns (-n \'web*\'), and --all and --running choose as well: then one that fails does not keep the others from their turn. A hard-linked file that ' +
     'an older layer has separates from its other names when it is written through one of them. Mounts in the container and volumes are not part of a snapshot.',
   options: {
-    name: { short: 'n', value: 'required', argument: 'NAME', repeat: true, describe: 'Name of the container, or a pattern; given twice, the second names the snapshot', complete: 'container' },
+    name: { short: 'n', value: 'required', argument: 'NAME', repeat: true, describe: 'Name of the container, or a pattern; given twice, the second names the snapshot that is taken', complete: 'container' },
     all: { value: 'none', describe: 'All containers' },
     running: { value: 'none', describe: 'Those that are running' },
     comment: { short: 'c', value: 'required', argument: 'FILE', describe: 'Add FILE as a comment', complete: 'file' },
@@ -89,6 +89,7 @@ function namesOf(args: ParsedArgs): { names: string[]; snapshot: string | null; 
   if (given.length === 0) return { names: words.slice(0, 1), snapshot: null, positionals: words.slice(1) }
   const [first = '', second] = given
   if (given.length > 2) throw new TlxcError('USAGE', 'too many names', { hint: 'give the container, and for a snapshot its own name' })
+  if (second !== undefined && !taking) throw new TlxcError('USAGE', `unexpected second name '${second}'`, { hint: 'only a snapshot that is taken gets one; several containers go by a pattern' })
   if (second !== undefined) return { names: [first], snapshot: second, positionals: words }
   if (taking && words.length === 1) return { names: words, snapshot: first, positionals: [] }
   return { names: [first], snapshot: null, positionals: words }

@@ -93,7 +93,7 @@ function parseFile(given: unknown): ArchiveManifest['files'][number] {
 }
 
 /** What a container's directory has anyway: no file of an archive may take its place. */
-const RESERVED = new Set(['config', 'storage.json', 'journal', 'rootfs', 'snaps', 'partial', 'lxc_snapshots', 'lxc_rdepends'])
+const RESERVED = new Set(['config', 'storage.json', 'journal', 'rootfs', 'snaps', 'partial', 'newname', 'destroyed.json', 'lxc_snapshots', 'lxc_rdepends'])
 
 /** A file of the container's directory that may travel with it. */
 export function isPortableFile(name: string): boolean {

@@ -6,7 +6,7 @@ import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { references, removeEntries, strayMetadata, unreferenced } from '../storage/collect.ts'
 import { readJournal } from '../storage/journal.ts'
-import { mountPoints } from '../storage/mounts.ts'
+import { mountPoints, ourMountPoints } from '../storage/mounts.ts'
 import { runStorage } from '../storage/native.ts'
 import { forgetEntry, kindOf, poolDir, readClaims, release } from '../storage/pool.ts'
 import { readStack, type Stack } from '../storage/stack.ts'
@@ -15,6 +15,7 @@ import { viewOf } from '../storage/view.ts'
 import { newNameFile, openLayers, POOL_TIMEOUT_MS, showFiles, sweepLeft } from './layers.ts'
 import { withLock, withPoolLock } from './lock.ts'
 import { isPartial, sweepPartial } from './partial.ts'
+import { sweepPlain } from './plain.ts'
 import { deadClones, forgetClones } from './relations.ts'
 import { containerStatus } from './state.ts'
 import type { StorageContext } from './storage-context.ts'
@@ -87,11 +88,11 @@ async function checkLocked(host: Host, container: Container, mend: boolean, foun
   const journal = readJournal(host, dir)
   if (journal !== null) tell('interrupted', `${journal.purpose} was interrupted`)
   if (sweepLeft(host, dir, false)) tell('hidden-files', 'a command was killed while it was writing there')
-  if (mend) openLayers(host, container)
+  if (mend && openLayers(host, container) === null) await sweepPlain(host, container)
   const dead = deadClones(host, container)
   if (dead.length > 0) {
     tell('dead-clone', `lxc_snapshots names ${dead.map((clone) => clone.name).join(', ')}, which is no more`)
-    if (mend) forgetClones(host, container, dead)
+    if (mend) await forgetClones(host, container, dead)
   }
   const stack = readStack(host, dir)
   if (stack === null || !isComplete(host, container, stack, tell)) return
@@ -118,7 +119,7 @@ function isComplete(host: Host, { lxcpath }: Container, { upper, lowers }: Stack
 
 /** Views of containers that are no more, and read-only ones of snapshots that are no more. */
 async function checkMounts(host: Host, lxcpath: string, mend: boolean, found: StorageFinding[]): Promise<void> {
-  for (const path of mountPoints(host).filter((mount) => mount.startsWith(`${lxcpath}/`))) {
+  for (const path of ourMountPoints(host).filter((mount) => mount.startsWith(`${lxcpath}/`))) {
     const [, name = '', rest = ''] = /^([^/]+)\/(.*)$/.exec(path.slice(lxcpath.length + 1)) ?? []
     const view = rest === 'rootfs' || /^snaps\/[^/]+\/rootfs$/.test(rest)
     const inPool = name === '.pool' && kindOf(rest) === 'temporary' && !readClaims(host, poolDir(lxcpath)).alive.has(rest)

@@ -1,5 +1,4 @@
 /** The files of a copy: layers shared with the original, or a copy that depends on nothing. */
-import { randomBytes } from 'node:crypto'
 import { errnoOf, TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { withEntries } from '../storage/entries.ts'
@@ -132,15 +131,13 @@ async function settle(host: Host, tree: string, { container, type }: Target, by:
   })
 }
 
-/** A rename where the filesystem is the same, else a copy. */
+/** A rename where the filesystem is the same, else a copy, which fails as a whole; what is killed meanwhile is found by its claim, or by the mark of a half made container. */
 async function move(host: Host, from: string, to: string): Promise<void> {
   try {
     host.fs.renameSync(from, to)
   } catch (error) {
     if (errnoOf(error) !== 'EXDEV') throw error
-    const hidden = `${to}.${randomBytes(4).toString('hex')}`
-    await copyTree(host, from, hidden)
-    host.fs.renameSync(hidden, to)
+    await copyTree(host, from, to)
   }
 }
 

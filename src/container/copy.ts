@@ -4,10 +4,12 @@ import { dirname } from 'node:path'
 import { errnoOf, TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { overlayStorage } from '../storage/overlay.ts'
+import { findStorage } from '../storage/registry.ts'
 import { discard } from '../storage/trash.ts'
 import { viewOf } from '../storage/view.ts'
 import { copiedConfig, hasOwnRange } from './copy-config.ts'
 import { copyFiles, sourceOf, type Source, type Target } from './copy-files.ts'
+import { makeOverlayDirectories } from './copy-overlays.ts'
 import { idMapPool } from './create-input.ts'
 import { claimIdRange, type IdClaim } from './idrange.ts'
 import { giveIdentity } from './identity.ts'
@@ -17,12 +19,13 @@ import { withLock } from './lock.ts'
 import { onlyLayersInMemory, requireMappedTmpfs } from './memory.ts'
 import { runOwnHooks } from './own-hooks.ts'
 import { clearPartial, markPartial, sweepPartial } from './partial.ts'
+import { isShifted } from './plain.ts'
 import { addClone } from './relations.ts'
 import { requireDefined } from './require.ts'
-import { findSnapshot, type Snapshot } from './snapshots.ts'
+import { findSnapshot, snapshotNames, type Snapshot } from './snapshots.ts'
 import { containerStatus } from './state.ts'
 import type { StorageContext } from './storage-context.ts'
-import { containerAt, readConfigText, type Container } from './store.ts'
+import { containerAt, isDefined, nameProblem, readConfigText, type Container } from './store.ts'
 import { UndoStack } from './undo.ts'
 
 export interface CopyOptions {
@@ -30,6 +33,8 @@ export interface CopyOptions {
   newPath: string
   /** Share the original's layers; else a copy that depends on nothing. */
   share: boolean
+  /** With share: a plain directory, which has nothing to share, is copied. */
+  orCopy?: boolean
   /** Of this snapshot of it, not of its present state. */
   fromSnapshot?: string
   /** -B; default: as the original. */
@@ -56,9 +61,10 @@ export interface Copied {
 const CONFIG_MODE = 0o640
 
 /** Throws TlxcError NAME, NOT_DEFINED, EXISTS, RUNNING, UNSUPPORTED, BUSY, SPACE, STORAGE, EXEC (a clone hook); then nothing of the copy stays. */
-export async function copyContainer(ctx: StorageContext, from: Container, options: CopyOptions): Promise<Copied> {
+export async function copyContainer(ctx: StorageContext, original: Container, given: CopyOptions): Promise<Copied> {
   const { host } = ctx
-  if (host.uid !== 0) throw new TlxcError('PRIVILEGE', `Insufficent privileges to control ${from.name}`, { hint: 'run it as root' })
+  const { from, options } = bySnapshotPath(host, original, given)
+  if (host.uid !== 0) throw new TlxcError('PRIVILEGE', `Insufficent privileges to control ${original.name}`, { hint: 'run it as root' })
   const to = containerAt(host, options.newPath, options.newName)
   if (to.dir === from.dir) throw exists(to)
   host.fs.mkdirSync(options.newPath, { recursive: true, mode: 0o755 })
@@ -72,12 +78,26 @@ export async function copyContainer(ctx: StorageContext, from: Container, option
     if (running && snapshot === null && options.allowRunning !== true) throw isRunning(from)
     const source = hasRootfs(host, from) ? sourceOf(host, from, layered, snapshot, running) : null
     requireSharing(ctx, from, source, options)
-    if (running && source?.kind === 'plain' && source.type === 'dir' && snapshot === null) throw tornCopy(from)
-    return build(host, from, to, source, snapshot, options)
+    const shifted = source?.kind === 'plain' && isShifted(host, from, snapshot)
+    if (shifted && options.storage === 'overlay') throw keepsItsIds(from)
+    if (running && source?.kind === 'plain' && snapshot === null && !copiesAtomically(host, source, options)) throw tornCopy(from)
+    return build(host, from, to, source, snapshot, { ...options, share: options.share && (options.orCopy !== true || canShare(source)), ownRange: !shifted })
   })
 }
 
-async function build(host: Host, from: Container, to: Container, source: Source | null, snapshot: Snapshot | null, options: CopyOptions): Promise<Copied> {
+/** LXC takes a snapshot by its path, -P …/NAME/snaps -n SNAP. One of layers is nothing without its container. */
+function bySnapshotPath(host: Host, original: Container, options: CopyOptions): { from: Container; options: CopyOptions } {
+  const [, lxcpath, name] = /^(.*)\/([^/]+)\/snaps$/.exec(original.lxcpath) ?? []
+  if (lxcpath === undefined || name === undefined || nameProblem(name) !== null) return { from: original, options }
+  const from = containerAt(host, lxcpath === '' ? '/' : lxcpath, name)
+  if (!isDefined(host, from) || !snapshotNames(host, from).includes(original.name)) return { from: original, options }
+  return { from, options: { ...options, fromSnapshot: original.name } }
+}
+
+/** ownRange: its files fit any range of ids. */
+type BuildOptions = CopyOptions & { ownRange: boolean }
+
+async function build(host: Host, from: Container, to: Container, source: Source | null, snapshot: Snapshot | null, options: BuildOptions): Promise<Copied> {
   const undo = new UndoStack()
   try {
     makeDirectory(host, to, undo)
@@ -91,8 +111,9 @@ async function build(host: Host, from: Container, to: Container, source: Source 
     copyOwnFiles(host, from, to)
     if (source !== null) giveIdentity(host, viewOf(to.dir), options.keepName === true ? null : to.name)
     const { value } = loadContainerConfig(host, to)
+    makeOverlayDirectories(host, to)
     await runOwnHooks(host, to, value, { type: 'clone', verb: 'copy', source: from.name, args: options.hookArgs ?? [] })
-    if (options.relate === true) addClone(host, from, to)
+    if (options.relate === true) await addClone(host, from, to)
     clearPartial(host, to)
     undo.release()
     return { container: to, shared: options.share }
@@ -117,7 +138,7 @@ function makeDirectory(host: Host, to: Container, undo: UndoStack): void {
   markPartial(host, to)
 }
 
-async function writeConfig(host: Host, from: Container, to: Container, rootfs: string | null, snapshot: Snapshot | null, options: CopyOptions): Promise<void> {
+async function writeConfig(host: Host, from: Container, to: Container, rootfs: string | null, snapshot: Snapshot | null, options: BuildOptions): Promise<void> {
   const text = readConfigText(host, from, snapshot === null ? from.configFile : `${snapshot.directory}/config`)
   const write = (claim: IdClaim | null): void =>
     host.writeFileAtomic(
@@ -128,8 +149,8 @@ async function writeConfig(host: Host, from: Container, to: Container, rootfs: s
       }),
       CONFIG_MODE,
     )
-  // No container can reach the files of another one: the copy gets ids of its own.
-  const pool = hasOwnRange(text) ? idMapPool(host, '', false) : null
+  // No container can reach the files of another one: the copy gets ids of its own. Unless its files have those of the original on the disk.
+  const pool = options.ownRange && hasOwnRange(text) ? idMapPool(host, '', false) : null
   if (pool === null) write(null)
   else await claimIdRange(host, to.lxcpath, pool, write)
 }
@@ -167,6 +188,15 @@ function requireSharing({ host }: StorageContext, from: Container, source: Sourc
   throw new TlxcError('UNSUPPORTED', `cannot share the files of "${from.name}" with storage ${storage}: its own is ${kind}`, { hint: 'leave -B out, or make a copy that shares nothing: without -s and -e' })
 }
 
+function copiesAtomically(host: Host, { path, type }: { path: string; type: string }, { storage, newPath }: CopyOptions): boolean {
+  const target = storage ?? plainType(type)
+  return target === type && findStorage(target)?.copiesAtomically?.(host, path, newPath) === true
+}
+
+function canShare(source: Source | null): boolean {
+  return source?.kind !== 'plain' || source.type === 'btrfs'
+}
+
 function plainType(type: string): 'dir' | 'btrfs' {
   return type === 'btrfs' ? 'btrfs' : 'dir'
 }
@@ -179,7 +209,13 @@ function isRunning({ name }: Container): TlxcError {
 }
 
 function tornCopy({ name }: Container): TlxcError {
-  return new TlxcError('RUNNING', `cannot copy "${name}": it is running, and a plain directory would be copied while it changes`, { hint: `stop it first: tlxc-stop ${name}` })
+  return new TlxcError('RUNNING', `cannot copy "${name}": it is running, and its files would be copied while they change`, { hint: `stop it first: tlxc-stop ${name}` })
+}
+
+function keepsItsIds({ name }: Container): TlxcError {
+  return new TlxcError('UNSUPPORTED', `cannot copy "${name}" to layers: its files belong to the ids of its range, and those of layers to ids from 0 on`, {
+    hint: 'leave -B out; or give its files ids from 0 on, and set lxc.rootfs.options = idmap=container',
+  })
 }
 
 function exists({ name, dir }: Container): TlxcError {

@@ -9,7 +9,7 @@ import { fillContainer } from './fill.ts'
 import { completeConfig, writeInitialConfig } from './config-file.ts'
 import { idMapPool, readBaseConfig } from './create-input.ts'
 import { claimIdRange, type IdClaim, type IdPool } from './idrange.ts'
-import { showFiles } from './layers.ts'
+import { collectLayers, showFiles } from './layers.ts'
 import { withLock } from './lock.ts'
 import { clearPartial, markPartial, sweepPartial } from './partial.ts'
 import { readSystemConfig } from './system-config.ts'
@@ -142,7 +142,7 @@ async function build(ctx: CreateContext, decision: Decision): Promise<Created> {
     const { name, configFile: config, lxcpath } = container
     return { name, lxcpath, config, rootfs, storage: driver.type, template, privileged: value.idmap.length === 0, idmap: claim }
   } catch (error) {
-    throw await takeBack(ctx, container, undo, error)
+    throw await takeBack(ctx, decision, undo, error)
   }
 }
 
@@ -172,8 +172,10 @@ async function writeConfig(host: Host, { base, container, driver, options, pool 
 }
 
 /** Undoes, and resolves with the error to throw. */
-async function takeBack(ctx: CreateContext, container: Container, undo: UndoStack, error: unknown): Promise<unknown> {
+async function takeBack(ctx: CreateContext, { container, driver }: Decision, undo: UndoStack, error: unknown): Promise<unknown> {
   const problems = await undo.unwind()
+  // What cannot be collected now is with the next collection.
+  if (driver.type === 'overlay') await collectLayers(ctx.host, container.lxcpath).catch(() => undefined)
   const cause = ctx.signal.aborted ? ctx.signal.reason : full(container, error)
   if (problems.length === 0) return cause
   const reason = problems.map((problem) => problem.message).join('; ')

@@ -7,7 +7,7 @@ import { readStack } from '../storage/stack.ts'
 import { discard, keepInTrash, refuseMounts } from '../storage/trash.ts'
 import { forgetApparmor } from './apparmor.ts'
 import { runOwnHooks } from './own-hooks.ts'
-import { collectLayers, hideFiles, openLayers, POOL_TIMEOUT_MS, showFiles } from './layers.ts'
+import { collectOrWarn, hideFiles, openLayers, POOL_TIMEOUT_MS, showFiles } from './layers.ts'
 import { withLock, withPoolLock } from './lock.ts'
 import { isPartial, sweepPartial } from './partial.ts'
 import { clonesOf, dropClone, originsOf } from './relations.ts'
@@ -24,6 +24,7 @@ export interface DestroyContext {
   readonly host: Host
   readonly signal: AbortSignal
   readonly lockTimeoutMs: number
+  readonly log: { warn(message: string): void }
 }
 
 export interface DestroyOptions {
@@ -61,6 +62,8 @@ export async function destroyContainer(ctx: DestroyContext, options: DestroyOpti
     await sweepTrash(host, options.lxcpath)
     // We hold the lock, so nobody is making it: a killed create left this.
     if (await sweepPartial(host, container)) return { name: container.name, lxcpath: container.lxcpath, kept: null, undoable: false }
+    // First: an interrupted rename leaves a configuration that names the files of another container.
+    openLayers(host, container)
     refuseDependents(host, container, options)
     const { value: config } = loadContainerConfig(host, container, options.rcfile)
     await stopOrRefuse(ctx, container, options)
@@ -68,7 +71,7 @@ export async function destroyContainer(ctx: DestroyContext, options: DestroyOpti
     await runOwnHooks(host, container, config, { type: 'destroy', verb: 'destroy' })
     if (layered !== null) await hideFiles(host, layered)
     try {
-      return await remove(host, container, config, options.purge ?? false)
+      return await remove(ctx, container, config, options.purge ?? false)
     } catch (error) {
       if (layered !== null) await showFiles(host, container).catch(() => undefined)
       throw error
@@ -76,7 +79,8 @@ export async function destroyContainer(ctx: DestroyContext, options: DestroyOpti
   })
 }
 
-async function remove(host: Host, container: Container, config: ContainerConfig, purge: boolean): Promise<Destroyed> {
+async function remove(ctx: DestroyContext, container: Container, config: ContainerConfig, purge: boolean): Promise<Destroyed> {
+  const { host } = ctx
   refuseMounts(host, container.dir)
   const { name, lxcpath, dir } = container
   const undoable = !purge && config.ephemeral !== true && readSystemConfig(host).trash.keep > 0 && isWhole(container, config)
@@ -84,7 +88,7 @@ async function remove(host: Host, container: Container, config: ContainerConfig,
   if (undoable) {
     // What refers to layers moves; who collects looks at it before or after.
     await withPoolLock(host, lxcpath, 'destroy', POOL_TIMEOUT_MS, () => Promise.resolve(keepInTrash(host, lxcpath, dir, { name, at: host.now() })))
-    dropClone(host, container, origins)
+    await dropClone(host, container, origins)
     forgetApparmor(host, container)
     return { name, lxcpath, kept: null, undoable }
   }
@@ -93,8 +97,8 @@ async function remove(host: Host, container: Container, config: ContainerConfig,
   // What stays of a layered container is what refers to its layers, and shows them.
   await removeDirectory(host, container, kept, layered ? ['rootfs', 'storage.json'] : [])
   if (layered && kept !== null) await showFiles(host, container)
-  dropClone(host, container, origins)
-  if (layered) await collectLayers(host, lxcpath)
+  await dropClone(host, container, origins)
+  if (layered) await collectOrWarn(ctx, container)
   forgetApparmor(host, container)
   return { name, lxcpath, kept, undoable }
 }

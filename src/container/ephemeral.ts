@@ -70,7 +70,10 @@ export async function runInEphemeral(ctx: EphemeralContext, container: Container
   const request = attachRequest(options, { name: container.name, socket: `${container.runDir}/command` })
   const env = Object.entries(attachEnvironment(options.environment, [], {})).map(([name, value]) => `${name}=${value}`)
   const { exitCode } = await host.runNative(`${host.paths.libexec}/attach`, [JSON.stringify({ ...request, env })], { stdio: 'inherit', wait: true })
-  await stopContainer(host, container, { mode: 'shutdown', timeoutMs: 60_000, lockTimeoutMs: ctx.lockTimeoutMs, signal })
+  await stopContainer(host, container, { mode: 'shutdown', timeoutMs: 60_000, lockTimeoutMs: ctx.lockTimeoutMs, signal }).catch((error: unknown) => {
+    // The program was poweroff, or its like.
+    if (!(error instanceof TlxcError) || error.code !== 'NOT_RUNNING') throw error
+  })
   return exitCode ?? 1
 }
 

@@ -5,7 +5,7 @@ import type { Host } from '../host/host.ts'
 import { holdEntries } from '../storage/hold.ts'
 import { layerIdentity, poolAbove, readLayerMeta } from '../storage/pool.ts'
 import { openLayers } from './layers.ts'
-import { plainOf } from './plain.ts'
+import { isShifted, plainOf } from './plain.ts'
 import { findSnapshot, type Snapshot } from './snapshots.ts'
 import { containerStatus } from './state.ts'
 import type { Container } from './store.ts'
@@ -48,6 +48,11 @@ export async function chooseLayers(ctx: ChooseContext, container: Container, opt
   const stack = snapshot === null ? layered?.stack : snapshot.stack
   if (!stack) {
     if (since !== null) throw new TlxcError('UNSUPPORTED', `cannot export "${container.name}" since "${since.name}": its storage has no layers`, { hint: 'leave --since out' })
+    if (isShifted(host, container, snapshot)) {
+      throw new TlxcError('UNSUPPORTED', `cannot export "${container.name}": its files belong to the ids of its range, which is another one elsewhere`, {
+        hint: 'give its files ids from 0 on, and set lxc.rootfs.options = idmap=container',
+      })
+    }
     return { layers: [plainLayer(host, container, snapshot)], base: [], snapshot, directory, release: () => undefined }
   }
   const pool = poolAbove(host, container.dir)

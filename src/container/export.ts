@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { TlxcError } from '../errors.ts'
+import { errnoOf, TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { writeArchive } from '../storage/archive.ts'
 import { ARCHIVE_FORMAT, ARCHIVE_VERSION, isPortableFile, type ArchiveManifest } from './archive-manifest.ts'
@@ -51,9 +51,7 @@ const LARGEST_FILE = 1 << 20
 /** Throws TlxcError NOT_DEFINED, RUNNING, BUSY, EXISTS, SPACE, STORAGE, EXEC, INTERRUPTED; then there is no file, or the old one. */
 export async function exportContainer(ctx: ExportContext, container: Container, options: ExportOptions): Promise<ExportResult> {
   const { host } = ctx
-  if (options.file !== null && !options.overwrite && host.fs.existsSync(options.file)) {
-    throw new TlxcError('EXISTS', `cannot export to "${options.file}": it exists`, { hint: 'name another file, or --force to replace it' })
-  }
+  if (options.file !== null) requirePlace(host, options.file, options.overwrite)
   // A snapshot does not change: its layers are held, and the container is free again. Its present state is read under the lock.
   const begun = await withLock(host, container, 'export', ctx.lockTimeoutMs, async () => {
     requireDefined(host, container)
@@ -73,6 +71,18 @@ export async function exportContainer(ctx: ExportContext, container: Container, 
   } finally {
     exported.release()
   }
+}
+
+/** Throws TlxcError EXISTS. A device or pipe would be replaced by a file. */
+function requirePlace(host: Host, file: string, overwrite: boolean): void {
+  const found = host.fs.statSync(file, { throwIfNoEntry: false })
+  if (found === undefined) return
+  if (!found.isFile()) throw new TlxcError('EXISTS', `cannot export to "${file}": it is there, and no file`, { hint: 'name a file; or - for standard output, and send that there' })
+  if (!overwrite) throw exists(file)
+}
+
+function exists(file: string): TlxcError {
+  return new TlxcError('EXISTS', `cannot export to "${file}": it exists`, { hint: 'name another file, or --force to replace it' })
 }
 
 function describe(host: Host, container: Container, { since }: ExportOptions, { layers, base, snapshot, directory }: Exported): ArchiveManifest {
@@ -114,13 +124,28 @@ async function write(ctx: ExportContext, container: Container, options: ExportOp
     if (fd === null || temporary === null || options.file === null) return null
     host.fs.fsyncSync(fd)
     const { size } = host.fs.fstatSync(fd)
-    host.fs.renameSync(temporary, options.file)
+    if (options.overwrite) host.fs.renameSync(temporary, options.file)
+    else giveFreeName(host, temporary, options.file)
     return size
   } catch (error) {
     if (temporary !== null) host.fs.rmSync(temporary, { force: true })
     throw error
   } finally {
     if (fd !== null) host.fs.closeSync(fd)
+  }
+}
+
+/** What appeared there meanwhile stays. Throws TlxcError EXISTS. */
+function giveFreeName(host: Host, temporary: string, file: string): void {
+  try {
+    host.fs.linkSync(temporary, file)
+    host.fs.unlinkSync(temporary)
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') throw exists(file)
+    // FAT and some network filesystems have no hard links.
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errnoOf(error) ?? '')) throw error
+    requirePlace(host, file, false)
+    host.fs.renameSync(temporary, file)
   }
 }
 

@@ -4,6 +4,7 @@ import { runBase } from '../host/paths.ts'
 import { baseLockName, findBase, isCurrent, makeBase, parseLayerRequest, treeBase, type LayerRequest } from '../storage/base.ts'
 import type { StorageDriver, StoragePlace } from '../storage/driver.ts'
 import { withEntries } from '../storage/entries.ts'
+import { holdEntries } from '../storage/hold.ts'
 import { putStack } from '../storage/overlay.ts'
 import { holdBlobs } from '../template/cache.ts'
 import { runTemplate, type TemplateRun } from '../template/run.ts'
@@ -62,12 +63,23 @@ async function askForLayer(host: Host, { dir }: Container, run: TemplateRun): Pr
 async function startFromBase(host: Host, container: Container, place: StoragePlace, request: LayerRequest): Promise<void> {
   const { lxcpath } = container
   const lock = await host.lock(`${runBase(host.paths, lxcpath)}/.locks/${baseLockName(request.key)}`, { timeoutMs: BASE_TIMEOUT_MS, purpose: `copy of ${request.key}` })
+  const releases: (() => void)[] = []
   try {
-    const { layer } = findBase(host, lxcpath, request.key) ?? (await makeBase(host, lxcpath, treeBase(host, request)))
-    await withEntries(host, lxcpath, async (entries) =>
+    await withEntries(host, lxcpath, async (entries) => {
+      const { pool } = entries
       // A reference to a layer that exists: who collects looks at it before or after.
-      withPoolLock(host, lxcpath, `create of ${container.name}`, POOL_TIMEOUT_MS, () => putStack(host, place, entries.pool, { upper: entries.upper(), lowers: [layer] })))
+      const take = (layer: () => string | undefined): Promise<boolean> =>
+        withPoolLock(host, lxcpath, `create of ${container.name}`, POOL_TIMEOUT_MS, async () => {
+          const found = layer()
+          if (found !== undefined) await putStack(host, place, pool, { upper: entries.upper(), lowers: [found] })
+          return found !== undefined
+        })
+      if (await take(() => findBase(host, lxcpath, request.key)?.layer)) return
+      const made = await makeBase(host, lxcpath, { ...treeBase(host, request), made: (layer) => releases.push(holdEntries(host, pool, [layer])) })
+      await take(() => made.layer)
+    })
   } finally {
+    for (const release of releases) release()
     await lock.release()
   }
 }

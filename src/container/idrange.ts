@@ -1,10 +1,11 @@
 /**
  * Id ranges: each unprivileged container gets 65536 ids that no other container has. What is taken is read from the containers'
- * own configurations, so a destroyed container gives its range back and a copied one counts; a lock makes choice and claim one step.
+ * own configurations, so a destroyed container gives its range back once it is out of the trash, and a copied one counts; a lock makes choice and claim one step.
  */
-import { TlxcError } from '../errors.ts'
+import { errnoOf, TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import type { SubidRange } from '../launch/host-facts.ts'
+import { keptInTrash } from '../storage/trash.ts'
 
 /** Enough for every id that a distribution uses, nobody (65534) included. */
 export const RANGE_SIZE = 65536
@@ -83,12 +84,28 @@ function idsInUse(host: Host, lxcpaths: readonly string[]): IdPool {
 }
 
 function configTexts(host: Host, lxcpath: string): string[] {
-  return readLines(() => host.fs.readdirSync(lxcpath)).flatMap((name) => {
-    // Trash counts no more; a container that is being made has its line already.
-    if (name.startsWith('.')) return []
-    // Directories of other users count, too (-P): a FIFO or device there must not hold us up.
-    const file = `${lxcpath}/${name}/config`
-    return readLines(() => (host.fs.statSync(file).isFile() ? [host.fs.readFileSync(file, 'utf8')] : []))
+  // A container that is being made has its line already; what can be brought back has its ids still.
+  const names = orNothing(() => host.fs.readdirSync(lxcpath)).filter((name) => !name.startsWith('.'))
+  const kept = orNothing(() => keptInTrash(host, lxcpath))
+  return [...names.map((name) => `${lxcpath}/${name}`), ...kept.map(({ directory }) => directory)].flatMap((directory) => configText(host, `${directory}/config`))
+}
+
+/** A configuration larger than this is none. */
+const LARGEST_CONFIG = 1 << 20
+
+/** Directories of other users count, too (-P): whatever one puts there must not hold us up. */
+function configText(host: Host, file: string): string[] {
+  const { O_RDONLY, O_NONBLOCK } = host.fs.constants
+  return orNothing(() => {
+    // Before it is opened: a device may do something when it is.
+    if (!host.fs.statSync(file).isFile()) return []
+    const fd = host.fs.openSync(file, O_RDONLY | O_NONBLOCK)
+    try {
+      const found = host.fs.fstatSync(fd)
+      return found.isFile() && found.size <= LARGEST_CONFIG ? [host.fs.readFileSync(fd, 'utf8')] : []
+    } finally {
+      host.fs.closeSync(fd)
+    }
   })
 }
 
@@ -104,12 +121,20 @@ function rememberLxcpath(host: Host, lxcpath: string): string[] {
   return [...new Set([...known, lxcpath, host.paths.lxcpath, '/var/lib/lxc'])]
 }
 
-/** Nothing there, or no directory: nothing to read. */
 function readLines(read: () => string[]): string[] {
   try {
     return read()
   } catch (error) {
-    if (error instanceof Error && 'code' in error && ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(String(error.code))) return []
+    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(errnoOf(error) ?? '')) return []
     throw error
+  }
+}
+
+/** For directories of whomever: what cannot be read has nothing in it. */
+function orNothing<T>(read: () => T[]): T[] {
+  try {
+    return read()
+  } catch {
+    return []
   }
 }

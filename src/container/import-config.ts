@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { ConfigDocument } from '../config/document.ts'
 import { fillMacWildcards } from '../config/mac-wildcards.ts'
 import { TlxcError } from '../errors.ts'
+import { viewOf } from '../storage/view.ts'
 import type { ArchiveManifest } from './archive-manifest.ts'
 import type { IdClaim } from './idrange.ts'
 import { standardRange, suspicionsOf, type Suspicion } from './import-trust.ts'
@@ -15,6 +16,8 @@ const NEW_MAC = '10:66:6a:xx:xx:xx'
 /** Paths and names of the place it comes from become those of this one. Ids stay: adoptRange() changes them. */
 export function importedConfig(manifest: ArchiveManifest, container: Container, includes: string): ConfigDocument {
   const document = ConfigDocument.parse(restoredConfig(manifest.config, container))
+  // Without one it would run on the files of this machine.
+  if (document.values('lxc.rootfs.path').length === 0) document.append('lxc.rootfs.path', `dir:${viewOf(container.dir)}`)
   const moves = [[manifest.includes, includes], [manifest.directory, container.dir]] as const
   for (const { index, key, value } of document.pairs()) {
     if (key === 'lxc.rootfs.path') continue

@@ -13,7 +13,7 @@ import { viewOf } from '../storage/view.ts'
 import type { ArchiveManifest } from './archive-manifest.ts'
 import { idMapPool } from './create-input.ts'
 import { giveIdentity } from './identity.ts'
-import { claimIdRange } from './idrange.ts'
+import { claimIdRange, RANGE_SIZE } from './idrange.ts'
 import type { ImportContext, Unpacked } from './import.ts'
 import { adoptRange, needsRange } from './import-config.ts'
 import { hideFiles, showFiles } from './layers.ts'
@@ -25,8 +25,6 @@ import type { Container } from './store.ts'
 import { UndoStack } from './undo.ts'
 
 const CONFIG_MODE = 0o640
-/** Ids of the range that a container gets. */
-const RANGE = 65536
 
 export interface NewContainer {
   manifest: ArchiveManifest
@@ -47,7 +45,7 @@ export async function makeContainer(ctx: ImportContext, container: Container, ma
     for (const { name, mode, data } of manifest.files) host.writeFileAtomic(`${container.dir}/${name}`, Buffer.from(data, 'base64'), mode & 0o755)
     loadContainerConfig(host, container)
     await runStorage(host, [{ op: 'sync', path: entries.pool }])
-    const lowers = nameLayers(host, entries, unpacked, [])
+    const lowers = nameLayers(host, entries, unpacked)
     if (manifest.snapshot !== null) {
       const directory = `${snapshotsDir(container)}/${manifest.snapshot.name}`
       host.fs.mkdirSync(snapshotsDir(container), { mode: 0o700 })
@@ -70,9 +68,9 @@ export async function makeContainer(ctx: ImportContext, container: Container, ma
   warnOfIds(ctx, container, config, unpacked)
 }
 
-/** Gives them names of their own and remembers what they are called elsewhere; top first, on top of what is there. */
-export function nameLayers(host: Host, entries: NewEntries, unpacked: readonly Unpacked[], below: readonly string[]): string[] {
-  const names: string[] = [...below]
+/** Gives them names of their own and remembers what they are called elsewhere; top first. */
+function nameLayers(host: Host, entries: NewEntries, unpacked: readonly Unpacked[]): string[] {
+  const names: string[] = []
   for (const layer of [...unpacked].reverse()) {
     const name = entries.layer()
     describeLayer(host, entries.pool, name, layer, names[0] ?? null)
@@ -129,5 +127,5 @@ async function hide(host: Host, container: Container, pool: string): Promise<voi
 /** They are on the disk as they were; inside they show as those of nobody. */
 export function warnOfIds({ log }: Pick<ImportContext, 'log'>, { name }: Container, config: ConfigDocument, unpacked: readonly Unpacked[]): void {
   const largest = Math.max(0, ...unpacked.map(({ largestId }) => largestId))
-  if (largest >= RANGE && needsRange(config)) log.warn(`${name}: files belong to ids up to ${largest}; those from ${RANGE} on are 65534 inside, because its range ends there`)
+  if (largest >= RANGE_SIZE && needsRange(config)) log.warn(`${name}: files belong to ids up to ${largest}; those from ${RANGE_SIZE} on are 65534 inside, because its range ends there`)
 }

@@ -1,4 +1,5 @@
 /** A container's layers under its lock: recovery of what was interrupted, the view, collection of what nobody needs any more. */
+import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { removeEntries, strayMetadata, unreferenced } from '../storage/collect.ts'
 import { recoverJournal } from '../storage/journal.ts'
@@ -12,6 +13,7 @@ import { giveIdentity } from './identity.ts'
 import { withPoolLock } from './lock.ts'
 import { containerStatus } from './state.ts'
 import type { Container } from './store.ts'
+import type { StorageContext } from './storage-context.ts'
 
 /** How long a change waits for the pool: its lock is held for moments only. */
 export const POOL_TIMEOUT_MS = 60_000
@@ -38,8 +40,14 @@ export function openLayers(host: Host, { lxcpath, dir }: Container, notice?: (me
  */
 export function sweepLeft(host: Host, dir: string, remove = true): boolean {
   const left = leftIn(host, dir)
-  if (remove) for (const path of left) host.fs.rmSync(path, { recursive: true, force: true })
+  // What is in a root file system may resist: read-only subvolumes, immutable files. That is sweepPlain()'s.
+  if (remove) for (const path of left.filter((one) => !host.fs.existsSync(`${one}/rootfs`))) host.fs.rmSync(path, { recursive: true, force: true })
   return left.length > 0
+}
+
+/** Plain snapshots that were being copied. */
+export function unfinishedCopies(host: Host, dir: string): string[] {
+  return leftIn(host, dir).filter((path) => host.fs.existsSync(`${path}/rootfs`))
 }
 
 /** As writeFileAtomic() names files before their rename. */
@@ -48,7 +56,7 @@ const UNFINISHED = /^\..+\.[0-9a-f]{12}$/
 function leftIn(host: Host, dir: string): string[] {
   const snaps = host.fs.existsSync(`${dir}/snaps`) ? host.fs.readdirSync(`${dir}/snaps`) : []
   const hidden = snaps.filter((name) => name.startsWith('.')).map((name) => `${dir}/snaps/${name}`)
-  const directories = [dir, ...snaps.filter((name) => !name.startsWith('.')).map((name) => `${dir}/snaps/${name}`)]
+  const directories = [dir, ...snaps.filter((name) => !name.startsWith('.')).map((name) => `${dir}/snaps/${name}`)].filter((path) => host.fs.statSync(path).isDirectory())
   const unfinished = directories.flatMap((directory) => host.fs.readdirSync(directory).filter((name) => UNFINISHED.test(name)).map((name) => `${directory}/${name}`))
   return [...hidden, ...unfinished, ...(host.fs.existsSync(recordOf(dir)) ? [recordOf(dir)] : [])]
 }
@@ -80,6 +88,19 @@ export async function hideFiles(host: Host, layered: Layered): Promise<void> {
 export async function collectLayers(host: Host, lxcpath: string): Promise<void> {
   const names = await withPoolLock(host, lxcpath, 'collection of layers', POOL_TIMEOUT_MS, () => Promise.resolve(unreferenced(host, lxcpath)))
   await removeEntries(host, lxcpath, names)
+}
+
+/** The same for who is done: what it was asked for has happened, whatever is wrong with somebody else's files. */
+export async function collectOrWarn({ host, log }: StorageContext, { name, lxcpath }: Container): Promise<void> {
+  await orWarn({ log }, `${name}: layers that nobody needs any more could not be removed`, collectLayers(host, lxcpath))
+}
+
+/** For what comes after the commit: its failure costs speed or space, not data. */
+export async function orWarn({ log }: Pick<StorageContext, 'log'>, what: string, work: Promise<unknown>): Promise<void> {
+  await work.catch((error: unknown) => {
+    if (!(error instanceof TlxcError)) throw error
+    log.warn(`${what}: ${error.message}`)
+  })
 }
 
 /**

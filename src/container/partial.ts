@@ -48,7 +48,7 @@ export async function sweepPartial(host: Host, container: Container): Promise<bo
   if (stack !== null) await hideFiles(host, { pool: poolAbove(host, container.dir), directory: container.dir, stack })
   const origins = originsOf(host, container)
   await discard(host, container.lxcpath, container.dir)
-  dropClone(host, container, origins)
+  await dropClone(host, container, origins)
   if (stack !== null) await collectLayers(host, container.lxcpath)
   return true
 }

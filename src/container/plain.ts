@@ -6,10 +6,11 @@ import { formatTimestamp } from '../config/timestamp.ts'
 import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import type { StorageDriver } from '../storage/driver.ts'
-import { commitJournal, type Step } from '../storage/journal.ts'
+import { commitJournal, syncDirectory, type Step } from '../storage/journal.ts'
 import { runStorage } from '../storage/native.ts'
 import { findStorage, unsupportedStorage } from '../storage/registry.ts'
-import { inContainer } from './layers.ts'
+import { viewOf } from '../storage/view.ts'
+import { inContainer, unfinishedCopies } from './layers.ts'
 import { loadContainerConfig } from './load-config.ts'
 import { restoredConfig } from './restore.ts'
 import { snapshotConfig, type SnapshotOptions, type Taken } from './snapshot.ts'
@@ -33,15 +34,16 @@ const RESTORED = '.restored'
 /** The caller holds the container's lock. Throws TlxcError RUNNING where a copy of a running system would be torn. */
 export async function snapshotPlain(host: Host, container: Container, { name, comment }: SnapshotOptions, running: boolean): Promise<Taken> {
   const { driver, rootfs } = plainOf(host, container)
-  if (running && !driver.atomicCopy) {
-    throw new TlxcError('RUNNING', `cannot take a snapshot of "${container.name}": it is running, and its storage is a plain directory`, {
+  const parent = snapshotsDir(container)
+  host.fs.mkdirSync(parent, { recursive: true, mode: 0o700 })
+  if (running && driver.copiesAtomically?.(host, rootfs, parent) !== true) {
+    const reason = driver.type === 'btrfs' ? `"${rootfs}" is no subvolume of the filesystem that its snapshots are on` : 'its storage is a plain directory'
+    throw new TlxcError('RUNNING', `cannot take a snapshot of "${container.name}": it is running, and ${reason}`, {
       hint: `stop it; or copy it to layers once, which can be snapshotted while it runs: tlxc-copy -n ${container.name} -N NEW -B overlay`,
     })
   }
-  const parent = snapshotsDir(container)
   const hidden = `${parent}/.${name}`
   const created = host.now()
-  host.fs.mkdirSync(parent, { recursive: true, mode: 0o700 })
   await removeCopy(host, driver, hidden)
   host.fs.mkdirSync(hidden, { mode: 0o700 })
   try {
@@ -51,6 +53,8 @@ export async function snapshotPlain(host: Host, container: Container, { name, co
     host.writeFileAtomic(`${hidden}/ts`, formatTimestamp(created), 0o644)
     const { sync_us: syncUs } = await runStorage(host, [{ op: 'sync', path: hidden }])
     host.fs.renameSync(hidden, `${parent}/${name}`)
+    // Or a power cut would leave it under its hidden name, which is swept away.
+    syncDirectory(host, parent)
     return { name, directory: `${parent}/${name}`, created, frozenUs: running ? 0 : null, syncUs, copied: null }
   } catch (error) {
     await removeCopy(host, driver, hidden)
@@ -60,30 +64,39 @@ export async function snapshotPlain(host: Host, container: Container, { name, co
 
 /** The caller holds the container's lock and knows that it is stopped. */
 export async function restorePlain(host: Host, container: Container, snapshot: Snapshot): Promise<void> {
-  const { driver } = plainOf(host, container)
+  const { driver } = atHome(host, container)
   const source = `${snapshot.directory}/rootfs`
   await driver.remove(host, container.lxcpath, `${container.dir}/${RESTORED}`)
   await driver.copy(host, source, `${container.dir}/${RESTORED}`)
-  await replace(host, container, driver, snapshot.name, restoredConfig(readConfigText(host, container, `${snapshot.directory}/config`), container, driver.type))
+  await replace(host, container, driver, {
+    restored: snapshot.name, from: RESTORED, config: restoredConfig(readConfigText(host, container, `${snapshot.directory}/config`), container, driver.type),
+  })
 }
 
 /** Takes the last restore back. Throws TlxcError NOT_DEFINED. */
 export async function undoPlain(host: Host, container: Container): Promise<string> {
-  const { driver } = plainOf(host, container)
+  const { driver } = atHome(host, container)
   const aside = `${container.dir}/${ASIDE}`
   if (!host.fs.existsSync(`${aside}/rootfs`)) {
     throw new TlxcError('NOT_DEFINED', `cannot undo a restore of "${container.name}": nothing is put aside`, { hint: `restore a snapshot: tlxc-snapshot ${container.name} -r SNAP` })
   }
   const restored = host.fs.readFileSync(`${aside}/restored`, 'utf8')
   const config = host.fs.readFileSync(`${container.dir}/${PLAIN_ASIDE_CONFIG}`, 'utf8')
-  await driver.remove(host, container.lxcpath, `${container.dir}/${RESTORED}`)
-  host.fs.renameSync(`${aside}/rootfs`, `${container.dir}/${RESTORED}`)
-  await replace(host, container, driver, restored, config)
+  // Straight from where it is kept: until that rename, which is the commit, nothing has happened to it.
+  await replace(host, container, driver, { restored, from: `${ASIDE}/rootfs`, config })
   return restored
 }
 
-/** What is at RESTORED becomes the root file system; what was it goes aside. */
-async function replace(host: Host, container: Container, driver: StorageDriver, restored: string, config: string): Promise<void> {
+interface Replacement {
+  /** Name of the snapshot. */
+  restored: string
+  /** In the container's directory: what becomes its root file system. */
+  from: string
+  config: string
+}
+
+/** What was the root file system goes aside. */
+async function replace(host: Host, container: Container, driver: StorageDriver, { restored, from, config }: Replacement): Promise<void> {
   const { dir, lxcpath } = container
   const before = readConfigText(host, container)
   await removeCopy(host, driver, `${dir}/${ASIDE_NEW}`)
@@ -96,16 +109,18 @@ async function replace(host: Host, container: Container, driver: StorageDriver, 
     { do: 'write', path: at('config'), before, after: config, mode: CONFIG_MODE },
     { do: 'rename', from: at('rootfs'), to: at(`${ASIDE_NEW}/rootfs`) },
   ]
-  await commitJournal(host, { lxcpath, directory: dir }, { version: 1, purpose: `restore of ${restored}`, steps, commit: { do: 'rename', from: at(RESTORED), to: at('rootfs') } })
+  await commitJournal(host, { lxcpath, directory: dir }, { version: 1, purpose: `restore of ${restored}`, steps, commit: { do: 'rename', from: at(from), to: at('rootfs') } })
   await sweepPlain(host, container)
 }
 
 /** After a journal was finished or undone: what it put aside, or what a killed copy left. The caller holds the container's lock. */
 export async function sweepPlain(host: Host, container: Container): Promise<void> {
   const { dir } = container
+  const copies = unfinishedCopies(host, dir)
   const paths = [RESTORED, ASIDE_NEW].map((name) => `${dir}/${name}`)
-  if (!paths.some((path) => host.fs.existsSync(path))) return
+  if (copies.length === 0 && !paths.some((path) => host.fs.existsSync(path))) return
   const { driver } = plainOf(host, container)
+  for (const copy of copies) await removeCopy(host, driver, copy)
   await driver.remove(host, container.lxcpath, `${dir}/${RESTORED}`)
   if (host.fs.existsSync(`${dir}/${ASIDE_NEW}/rootfs`)) {
     await removeCopy(host, driver, `${dir}/${ASIDE}`)
@@ -116,10 +131,24 @@ export async function sweepPlain(host: Host, container: Container): Promise<void
 }
 
 /** A directory with a copy of a root file system in it. */
-export async function removeCopy(host: Host, driver: StorageDriver, directory: string): Promise<void> {
+async function removeCopy(host: Host, driver: StorageDriver, directory: string): Promise<void> {
   if (!host.fs.existsSync(directory)) return
   await driver.remove(host, directory, `${directory}/rootfs`)
   host.fs.rmSync(directory, { recursive: true, force: true })
+}
+
+/** Whether the files of a plain container, or of a snapshot of it, belong to the ids of its range on the disk, as LXC's unprivileged containers have them. */
+export function isShifted(host: Host, container: Container, snapshot: Snapshot | null): boolean {
+  const { idmap, rootfsOptions } = loadContainerConfig(host, container, snapshot === null ? undefined : `${snapshot.directory}/config`).value
+  return idmap.length > 0 && !rootfsOptions.includes('idmap=container')
+}
+
+/** Throws TlxcError UNSUPPORTED for one whose files are not in its directory (--dir, lxc.rootfs.path of another place): they cannot change places by a rename. */
+function atHome(host: Host, container: Container): Plain {
+  const plain = plainOf(host, container)
+  const view = viewOf(container.dir)
+  if (host.fs.existsSync(view) && host.fs.realpathSync(view) === host.fs.realpathSync(plain.rootfs)) return plain
+  throw new TlxcError('UNSUPPORTED', `cannot restore "${container.name}" in place: its files are at "${plain.rootfs}"`, { hint: `restore it to a new name: tlxc-snapshot ${container.name} -r SNAP -N NEW` })
 }
 
 /** Storage of a container without layers. Throws TlxcError STORAGE, UNSUPPORTED when there is nothing that could be copied. */

@@ -1,10 +1,13 @@
 /**
  * Which container was cloned from which, in LXC's two files: lxc_snapshots in the original (two lines a clone: its lxcpath, its name) and
- * lxc_rdepends in the clone. With layers neither needs the other; the files are what scripts read, and why a destroy asks for -s.
+ * lxc_rdepends in the clone. With layers neither needs the other; the files are what scripts read, and why a destroy asks for -s. Who changes
+ * a list of an lxcpath holds its pool's lock: a clone's command has not that of the original.
  */
 import { errnoOf } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import type { Step } from '../storage/journal.ts'
+import { POOL_TIMEOUT_MS } from './layers.ts'
+import { withPoolLock } from './lock.ts'
 import type { Container } from './store.ts'
 
 export interface Relative {
@@ -20,18 +23,33 @@ export function originsOf(host: Host, { dir }: Pick<Container, 'dir'>): Relative
   return read(host, `${dir}/lxc_rdepends`)
 }
 
-export function addClone(host: Host, origin: Container, clone: Container): void {
+export async function addClone(host: Host, origin: Container, clone: Container): Promise<void> {
   // First in the clone, which is not complete yet: who sweeps it away can tell by this whose list it may be in.
   put(host, `${clone.dir}/lxc_rdepends`, [...without(originsOf(host, clone), origin), origin])
-  put(host, `${origin.dir}/lxc_snapshots`, [...without(clonesOf(host, origin), clone), clone])
+  await listClone(host, origin, clone)
+}
+
+async function listClone(host: Host, origin: Relative, clone: Relative): Promise<void> {
+  const dir = `${origin.lxcpath}/${origin.name}`
+  await locked(host, origin, () => {
+    if (host.fs.existsSync(`${dir}/config`)) put(host, `${dir}/lxc_snapshots`, [...without(clonesOf(host, { dir }), clone), clone])
+  })
 }
 
 /** The clone is gone. */
-export function dropClone(host: Host, clone: Relative, origins: readonly Relative[]): void {
+export async function dropClone(host: Host, clone: Relative, origins: readonly Relative[]): Promise<void> {
   for (const origin of origins) {
     const file = `${origin.lxcpath}/${origin.name}/lxc_snapshots`
-    if (host.fs.existsSync(file)) put(host, file, without(read(host, file), clone))
+    if (!host.fs.existsSync(file)) continue
+    await locked(host, origin, () => {
+      if (host.fs.existsSync(file)) put(host, file, without(read(host, file), clone))
+    })
   }
+}
+
+/** It is about to be there again: one that is listed and not there is found by the check, the other way round is not. */
+export async function returnClone(host: Host, clone: Relative, origins: readonly Relative[]): Promise<void> {
+  for (const origin of origins) await listClone(host, origin, clone)
 }
 
 /** Clones that are no more: their destroy was interrupted before it could say so. */
@@ -39,12 +57,18 @@ export function deadClones(host: Host, origin: Container): Relative[] {
   return clonesOf(host, origin).filter(({ lxcpath, name }) => !host.fs.existsSync(`${lxcpath}/${name}/config`))
 }
 
-export function forgetClones(host: Host, origin: Container, dead: readonly Relative[]): void {
-  const left = clonesOf(host, origin).filter((clone) => dead.every(({ lxcpath, name }) => lxcpath !== clone.lxcpath || name !== clone.name))
-  put(host, `${origin.dir}/lxc_snapshots`, left)
+export async function forgetClones(host: Host, origin: Container, dead: readonly Relative[]): Promise<void> {
+  await locked(host, origin, () => {
+    const left = clonesOf(host, origin).filter((clone) => dead.every(({ lxcpath, name }) => lxcpath !== clone.lxcpath || name !== clone.name))
+    put(host, `${origin.dir}/lxc_snapshots`, left)
+  })
 }
 
-/** What others say of a container that gets another name; steps of the rename's journal where they lie below the same lxcpath. */
+function locked(host: Host, { lxcpath }: Pick<Relative, 'lxcpath'>, change: () => void): Promise<void> {
+  return withPoolLock(host, lxcpath, 'change of the list of clones', POOL_TIMEOUT_MS, () => Promise.resolve(change()))
+}
+
+/** What others say of a container that gets another name; steps of the rename's journal where they lie below the same lxcpath. The caller holds its pool's lock. */
 export function renameRelations(host: Host, from: Container, to: Container): Step[] {
   const asClone = originsOf(host, from).map((origin) => ({ ...origin, file: 'lxc_snapshots' }))
   const asOrigin = clonesOf(host, from).map((clone) => ({ ...clone, file: 'lxc_rdepends' }))
@@ -52,7 +76,7 @@ export function renameRelations(host: Host, from: Container, to: Container): Ste
     const path = `${lxcpath}/${name}/${file}`
     if (lxcpath !== from.lxcpath || !host.fs.existsSync(path)) return []
     const before = host.fs.readFileSync(path, 'utf8')
-    return [{ do: 'write', path: `${name}/${file}`, before, after: encode([...without(read(host, path), from), to]), mode: 0o644 }]
+    return [{ do: 'write', path: `${name}/${file}`, before, after: encode([...without(read(host, path), from), to]), mode: 0o644, shared: true }]
   })
 }
 

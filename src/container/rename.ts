@@ -4,6 +4,7 @@ import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { commitJournal, type Step } from '../storage/journal.ts'
 import type { Stack } from '../storage/stack.ts'
+import { forgetApparmor } from './apparmor.ts'
 import { renamedConfig } from './copy-config.ts'
 import { hideFiles, inContainer, newNameFile, openLayers, POOL_TIMEOUT_MS, showFiles } from './layers.ts'
 import { withLock, withPoolLock } from './lock.ts'
@@ -40,6 +41,7 @@ export async function renameContainer(ctx: StorageContext, from: Container, newN
           commitJournal(host, { lxcpath: from.lxcpath, directory: from.dir }, {
             version: 1, purpose, steps: [...configSteps(host, from, to, keepName), ...asideStep(from, to, keepName, layered?.stack ?? null), ...renameRelations(host, from, to), ...hostNameSteps(from, to, keepName || layered === null)], commit: { do: 'rename', from: from.name, to: to.name },
           }))
+        forgetApparmor(host, from)
       } finally {
         await showFiles(host, host.fs.existsSync(to.dir) ? to : from)
       }

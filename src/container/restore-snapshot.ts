@@ -49,7 +49,7 @@ async function whileStopped<T>(ctx: RestoreContext, container: Container, force:
       return await work()
     })
   } finally {
-    // Whatever became of the restore: what ran before runs after it.
+    // Whatever became of the restore: what ran before runs after it; unless somebody had no patience to wait for its end, which then is to come.
     if (wasRunning) await startContainer(ctx, container, { execute: false, foreground: false, defines: [], share: [] })
   }
 }

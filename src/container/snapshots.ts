@@ -75,7 +75,7 @@ function readText(host: Host, file: string): string | null {
   try {
     return host.fs.readFileSync(file, 'utf8')
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return null
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return null
     throw error
   }
 }

@@ -1,7 +1,6 @@
 /** tlxc-snapshot NAME: of whatever storage the container has, stopped or running. */
-import { TlxcError } from '../errors.ts'
 import { isDeep } from './depth.ts'
-import { collectAfterKill, openLayers } from './layers.ts'
+import { collectAfterKill, openLayers, orWarn } from './layers.ts'
 import { withLock } from './lock.ts'
 import { snapshotPlain, sweepPlain } from './plain.ts'
 import { snapshotRunning, snapshotStopped, type Taken } from './snapshot.ts'
@@ -42,12 +41,4 @@ async function squashWhenDeep(ctx: StorageContext, container: Container): Promis
   const { above, base } = splitBase(ctx.host, layered)
   if (!isDeep(base.length, above.length)) return
   await orWarn(ctx, `${container.name}: its ${layered.stack.lowers.length} layers could not be merged`, squashLayers(ctx.host, container, layered))
-}
-
-/** The snapshot is there already: a failure of what comes after it costs speed or space, not data. */
-async function orWarn({ log }: StorageContext, what: string, work: Promise<unknown>): Promise<void> {
-  await work.catch((error: unknown) => {
-    if (!(error instanceof TlxcError)) throw error
-    log.warn(`${what}: ${error.message}`)
-  })
 }

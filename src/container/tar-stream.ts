@@ -4,11 +4,12 @@ import { pipeline } from 'node:stream/promises'
 import { TlxcError } from '../errors.ts'
 import type { Host, RunningProgram } from '../host/host.ts'
 import { EXPORT_TAR_ARGS, IMPORT_TAR_ARGS } from '../storage/archive.ts'
+import { oneFileSystem } from '../storage/dir.ts'
 import { TarCheck, type CheckLimits, type CheckSums } from '../storage/tar-check.ts'
 
-/** Throws TlxcError STORAGE when something could not be read. Sockets are left out: without the program that listens they are nothing. */
+/** Throws TlxcError BUSY, and STORAGE when something could not be read. Sockets are left out: without the program that listens they are nothing. */
 export async function* readLayerStream(host: Host, directory: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-  const tar = await host.start('tar', [...EXPORT_TAR_ARGS, '-C', directory, '.'], { stdin: 'ignore', stdout: 'pipe' })
+  const tar = await host.start('tar', [...EXPORT_TAR_ARGS, ...oneFileSystem(host, directory), '-C', directory, '.'], { stdin: 'ignore', stdout: 'pipe' })
   let whole = false
   try {
     for await (const piece of tar.stdout ?? []) {

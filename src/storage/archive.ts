@@ -11,8 +11,8 @@
 import { createHash, type Hash } from 'node:crypto'
 import { ArchiveError, BLOCK, encodeFileHeader, padded, parseHeader } from './tar-header.ts'
 
-export const MANIFEST_MEMBER = 'manifest.json'
-export const SUMS_MEMBER = 'SHA256SUMS'
+const MANIFEST_MEMBER = 'manifest.json'
+const SUMS_MEMBER = 'SHA256SUMS'
 /** A piece is in memory as a whole. */
 const PIECE = 1 << 20
 const LARGEST_MANIFEST = 16 << 20
@@ -25,7 +25,7 @@ export const EXPORT_TAR_ARGS: readonly string[] = [
   '--create', '--file=-', '--format=posix', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime', '--numeric-owner',
   '--xattrs', '--xattrs-include=*', '--xattrs-exclude=security.[!c]*',
   ...['origin', 'uuid', 'nlink', 'upper', 'metacopy'].map((mark) => `--xattrs-exclude=trusted.overlay.${mark}`),
-  '--sparse', '--sort=name', '--one-file-system', '--warning=no-file-ignored',
+  '--sparse', '--sort=name', '--warning=no-file-ignored',
 ]
 
 /** How it unpacks one, in its working directory. Without --xattrs-include trusted.* would be lost: deleted files would come back. */

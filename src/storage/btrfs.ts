@@ -5,7 +5,7 @@
 import { dirname } from 'node:path'
 import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
-import { closeDirectory, copyTree, requireFilled } from './dir.ts'
+import { closeDirectory, copyTree, refuseAncestor, requireFilled } from './dir.ts'
 import type { StorageDriver } from './driver.ts'
 import { runStorage } from './native.ts'
 import { isBtrfs, isSubvolume } from './subvolume.ts'
@@ -13,7 +13,7 @@ import { removeTree } from './trash.ts'
 
 export const btrfsStorage: StorageDriver = {
   type: 'btrfs',
-  atomicCopy: true,
+  copiesAtomically: isOneStep,
 
   usable: (host, lxcpath) => isBtrfs(host, lxcpath),
 
@@ -29,7 +29,7 @@ export const btrfsStorage: StorageDriver = {
   },
 
   async copy(host, from, to) {
-    if (isSubvolume(host, from) && host.fs.statSync(dirname(to)).isDirectory() && sameFilesystem(host, from, dirname(to))) {
+    if (isOneStep(host, from, dirname(to))) {
       return orRemove(host, to, async () => void (await runStorage(host, [{ op: 'subvolume', path: host.fs.realpathSync(from), to }])))
     }
     await makeSubvolume(host, to)
@@ -41,8 +41,14 @@ export const btrfsStorage: StorageDriver = {
   },
 
   async destroy(host, place, rootfs) {
+    if (host.fs.lstatSync(rootfs, { throwIfNoEntry: false })?.isDirectory()) refuseAncestor(host, place, rootfs)
     await this.remove(host, place.lxcpath, rootfs)
   },
+}
+
+/** A snapshot of the subvolume; anything else is a copy, file by file. */
+function isOneStep(host: Host, from: string, directory: string): boolean {
+  return isSubvolume(host, from) && sameFilesystem(host, from, directory)
 }
 
 async function orRemove(host: Host, to: string, work: () => Promise<void>): Promise<void> {
@@ -68,7 +74,7 @@ async function btrfs(host: Host, what: string, ...args: string[]): Promise<void>
     throw new TlxcError('STORAGE', `cannot ${what}: there is no btrfs(8)`, { cause: error, hint: 'install the package btrfs-progs' })
   })
   if (exitCode === 0) return
-  const reason = stderr.trim().split('\n').at(-1) ?? 'it failed'
+  const reason = stderr.trim().split('\n').at(-1) || 'it failed'
   const full = /No space left/.test(stderr)
   throw new TlxcError(full ? 'SPACE' : 'STORAGE', `cannot ${what}: ${reason}`, { hint: full ? 'make room on that filesystem' : 'see btrfs-subvolume(8)' })
 }

@@ -21,7 +21,8 @@ export interface Reference {
 export function references(host: Host, lxcpath: string): Reference[] {
   const found: Reference[] = []
   for (const directory of holders(host, lxcpath)) {
-    add(host, found, stackFile(directory), (text, file) => void decodeStack(text, file))
+    const inTrash = directory.startsWith(`${lxcpath}/.trash/`)
+    add(host, found, stackFile(directory), inTrash ? decodeAny : (text, file) => void decodeStack(text, file))
     add(host, found, journalFile(directory))
     for (const snapshot of list(host, `${directory}/snaps`)) {
       add(host, found, stackFile(`${directory}/snaps/${snapshot}`), (text, file) => void decodeSnapshotStack(text, file))
@@ -32,7 +33,16 @@ export function references(host: Host, lxcpath: string): Reference[] {
   return found
 }
 
-/** Directories that may have storage: containers, and those in the trash. */
+/** Snapshots go through the trash as well. */
+function decodeAny(text: string, file: string): void {
+  try {
+    decodeStack(text, file)
+  } catch {
+    decodeSnapshotStack(text, file)
+  }
+}
+
+/** Directories that may have storage: containers, and what is in the trash. */
 function holders(host: Host, lxcpath: string): string[] {
   const containers = list(host, lxcpath).filter((name) => !name.startsWith('.'))
   return [...containers.map((name) => `${lxcpath}/${name}`), ...list(host, `${lxcpath}/.trash`).map((name) => `${lxcpath}/.trash/${name}`)]

@@ -56,13 +56,13 @@ export async function copyTree(host: Host, from: string, to: string, lock?: stri
   const { exitCode, stderr } = await host.exec(file, args)
   if (exitCode === 0) return
   if (host.fs.existsSync(to)) await removeTree(host, to)
-  const reason = stderr.trim().split('\n')[0] ?? `cp ended with ${exitCode ?? 'a signal'}`
+  const reason = stderr.trim().split('\n')[0] || `cp ended with ${exitCode ?? 'a signal'}`
   const full = /No space left on device|Disk quota exceeded/.test(stderr)
   throw new TlxcError(full ? 'SPACE' : 'STORAGE', `cannot copy "${from}": ${reason}`, { hint: full ? `make room on the filesystem of "${to}"` : 'see what is wrong with that file' })
 }
 
-/** To cp, each subvolume is a file system of its own, and what is in it would be left out. So there nothing else may be mounted. */
-function oneFileSystem(host: Host, from: string): string[] {
+/** To cp and tar, each subvolume is a file system of its own, and what is in it would be left out. So there nothing else may be mounted. Throws TlxcError BUSY. */
+export function oneFileSystem(host: Host, from: string): string[] {
   if (!isBtrfs(host, from)) return ['--one-file-system']
   const root = host.fs.realpathSync(from)
   const [mount] = mountsBelow(host, root).filter((path) => path !== root)
@@ -86,7 +86,7 @@ export function closeDirectory(host: Host, directory: string): void {
 }
 
 /** A configuration written by hand may name anything; what holds the containers, or is the whole machine, stays. */
-function refuseAncestor(host: Host, place: StoragePlace, rootfs: string): void {
+export function refuseAncestor(host: Host, place: StoragePlace, rootfs: string): void {
   const path = host.fs.realpathSync(rootfs)
   const directory = host.fs.realpathSync(place.directory)
   if (path !== '/' && !isBelow(directory, path) && path !== directory) return
@@ -105,6 +105,7 @@ function removeClosed(host: Host, directory: string): void {
   try {
     host.fs.rmdirSync(directory)
   } catch (error) {
-    if (errnoOf(error) !== 'ENOTEMPTY') throw error
+    // EBUSY: something is mounted on it, and stays.
+    if (!['ENOTEMPTY', 'EBUSY'].includes(errnoOf(error) ?? '')) throw error
   }
 }

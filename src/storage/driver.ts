@@ -36,8 +36,8 @@ export interface StorageDriver {
    * Throws TlxcError BUSY when something is mounted in it.
    */
   destroy(host: Host, place: StoragePlace, rootfs: string): Promise<void>
-  /** A copy of a running system is consistent. */
-  readonly atomicCopy?: boolean
+  /** Whether copy() of a running system into that directory is consistent; default: no. */
+  copiesAtomically?(host: Host, from: string, directory: string): boolean
   /** An independent copy of a root file system that nobody changes meanwhile; `to` does not exist. Throws TlxcError SPACE, STORAGE; then `to` is gone. */
   copy(host: Host, from: string, to: string): Promise<void>
   /** Removes what copy() made; nothing there is no error. lxcpath: a directory of the same filesystem, for its trash. */

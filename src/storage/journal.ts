@@ -11,7 +11,11 @@ export type Step =
   | { do: 'rename'; from: string; to: string }
   | { do: 'mkdir'; path: string; mode: number }
   /** null: no such file. */
-  | { do: 'write'; path: string; before: string | null; after: string | null; mode: number }
+  | {
+      do: 'write'; path: string; before: string | null; after: string | null; mode: number
+      /** Others change this file, too: when they have, it is not undone. */
+      shared?: true
+    }
 
 export type Commit =
   | { do: 'write'; path: string; before: string | null; after: string; mode: number }
@@ -92,8 +96,17 @@ function isCommitted(host: Host, { lxcpath, directory }: JournalPlace, last: Com
   return exists(host, `${lxcpath}/${last.to}`) && !exists(host, `${lxcpath}/${last.from}`)
 }
 
+/** One step that cannot be undone keeps no other one from it: the first of such failures is thrown, and the journal stays. */
 function undo(host: Host, place: JournalPlace, journal: Journal): void {
-  for (const step of [...journal.steps].reverse()) undoStep(host, place.lxcpath, step)
+  const failures: unknown[] = []
+  for (const step of [...journal.steps].reverse()) {
+    try {
+      undoStep(host, place.lxcpath, step)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
   syncDirectories(host, place.lxcpath, journal.steps)
   dropJournal(host, place.directory)
 }
@@ -122,9 +135,15 @@ function undoStep(host: Host, lxcpath: string, step: Step): void {
     case 'mkdir':
       return removeEmpty(host, `${lxcpath}/${step.path}`)
     case 'write':
-      // What was never changed needs no space to be put back.
-      if (readOrNull(host, `${lxcpath}/${step.path}`) !== step.before) put(host, `${lxcpath}/${step.path}`, step.before, step.mode)
+      return putBack(host, `${lxcpath}/${step.path}`, step)
   }
+}
+
+function putBack(host: Host, path: string, { before, after, mode, shared }: Extract<Step, { do: 'write' }>): void {
+  const now = readOrNull(host, path)
+  // What was never changed needs no space to be put back.
+  if (now === before || (shared === true && now !== after)) return
+  put(host, path, before, mode)
 }
 
 function commit(host: Host, lxcpath: string, last: Commit): void {

@@ -1,13 +1,12 @@
 /** Storage "overlay": layers in a pool, shared between containers and snapshots, under one upper for each container. */
 import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
-import { removeEntries, unreferenced } from './collect.ts'
 import { dirStorage, requireFilled } from './dir.ts'
 import type { StorageDriver, StoragePlace } from './driver.ts'
 import { withEntries } from './entries.ts'
 import { runStorage } from './native.ts'
-import { openPool, poolEntries, writeLayerMeta } from './pool.ts'
-import { encodeStack, stackFile, type Stack } from './stack.ts'
+import { openPool, poolDir, poolEntries, writeLayerMeta } from './pool.ts'
+import { encodeStack, readStack, stackFile, type Stack } from './stack.ts'
 import { removeTree } from './trash.ts'
 import { freeMountPoint, hideView, viewOf } from './view.ts'
 
@@ -30,7 +29,7 @@ export const overlayStorage: StorageDriver = {
     await withEntries(host, place.lxcpath, async (entries) => {
       const layer = entries.layer()
       const upper = entries.upper()
-      // Nothing is synced: what a power cut takes now is made again by the same create. The first snapshot syncs.
+      // The files are not synced, as LXC does not: a power cut before the kernel has written them out costs the new container. Its first snapshot syncs.
       host.fs.renameSync(viewOf(place.directory), `${entries.pool}/${layer}`)
       writeLayerMeta(host, entries.pool, layer, { parent: null, created: host.now(), by: `create of ${place.name}` })
       await putStack(host, place, entries.pool, { upper, lowers: [layer] })
@@ -41,10 +40,11 @@ export const overlayStorage: StorageDriver = {
   remove: (host, lxcpath, path) => dirStorage.remove(host, lxcpath, path),
 
   async destroy(host, place) {
-    await hideView(host, { pool: `${place.lxcpath}/.pool`, directory: place.directory, stack: { upper: '' } })
+    const stack = readStack(host, place.directory)
+    if (stack !== null) await hideView(host, { pool: poolDir(place.lxcpath), directory: place.directory, stack })
     await freeMountPoint(host, place.directory)
+    // Its layers go with the next collection, which needs the pool's lock.
     host.fs.rmSync(stackFile(place.directory), { force: true })
-    await removeEntries(host, place.lxcpath, unreferenced(host, place.lxcpath))
   },
 }
 

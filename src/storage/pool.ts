@@ -167,11 +167,18 @@ export function layerIdentity(host: Host, pool: string, name: string): string | 
   return meta === null ? null : (meta.identity ?? `${name}-${meta.created}`)
 }
 
+/** Durably: archives are told apart by it, and the base of a stack is. No rename, because nobody reads it before the layer is referred to. */
 export function writeLayerMeta(host: Host, pool: string, name: string, meta: LayerMeta): void {
-  host.fs.writeFileSync(`${pool}/meta/${name}.json`, `${JSON.stringify({ version: 1, id: name, ...meta })}\n`, { mode: 0o600 })
+  const fd = host.fs.openSync(`${pool}/meta/${name}.json`, 'w', 0o600)
+  try {
+    host.fs.writeFileSync(fd, `${JSON.stringify({ version: 1, id: name, ...meta })}\n`)
+    host.fs.fsyncSync(fd)
+  } finally {
+    host.fs.closeSync(fd)
+  }
 }
 
-/** null when it is not there, or a power cut damaged it: nothing but display depends on it. */
+/** null when it is not there, or a power cut damaged it. */
 export function readLayerMeta(host: Host, pool: string, name: string): LayerMeta | null {
   try {
     return JSON.parse(host.fs.readFileSync(`${pool}/meta/${name}.json`, 'utf8')) as LayerMeta

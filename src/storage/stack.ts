@@ -15,7 +15,7 @@ export interface RunningBase {
   layers: readonly string[]
 }
 
-/** What a restore put aside, until the next one or until it is pruned. */
+/** What a restore put aside, until the next one. */
 export interface Aside {
   /** Milliseconds since the epoch. */
   at: number

@@ -25,6 +25,8 @@ export interface CheckSums {
 /** Extended attributes of one file are at most some times 64 KiB; more is an attack on memory. */
 const LARGEST_PAX = 1 << 20
 const LARGEST_SYMLINKS = 4 << 20
+/** Their names are kept, bytes. */
+const LARGEST_NAMES = 512 << 20
 /** What each entry takes on the disk beside its content, at least. */
 const ENTRY_COST = 256
 
@@ -33,6 +35,7 @@ export class TarCheck {
   readonly #sums: CheckSums = { entries: 0, bytes: 0, largestId: 0 }
   /** Byte strings of those seen; what lies "below" one would be written to where it points. */
   readonly #symlinks = new Set<string>()
+  #symlinkBytes = 0
   #partial = Buffer.alloc(0)
   /** Bytes of content to pass over. */
   #skip = 0
@@ -103,7 +106,8 @@ export class TarCheck {
     if ((entry.path === '') !== (entries === 0)) throw new ArchiveError(entries === 0 ? 'a layer does not begin with its root' : 'a layer has two roots')
     this.#checkAncestors(entry.path)
     if (entry.type === 'link') this.#checkAncestors(entry.target)
-    if (entry.type === 'symlink') this.#addSymlink(entry.path)
+    // Another name of a symbolic link is one, too.
+    if (entry.type === 'symlink' || (entry.type === 'link' && this.#symlinks.has(entry.target))) this.#addSymlink(entry.path)
     // A second entry of that name would be written through the link.
     else if (this.#symlinks.has(entry.path)) throw new ArchiveError(`${shown(entry.path)} is there twice`)
     this.#count(entry)
@@ -119,7 +123,8 @@ export class TarCheck {
 
   #addSymlink(path: string): void {
     if (this.#symlinks.has(path)) throw new ArchiveError(`${shown(path)} is there twice`)
-    if (this.#symlinks.size >= LARGEST_SYMLINKS) throw new ArchiveError('a layer has too many symbolic links')
+    this.#symlinkBytes += path.length
+    if (this.#symlinks.size >= LARGEST_SYMLINKS || this.#symlinkBytes > LARGEST_NAMES) throw new ArchiveError('a layer has too many symbolic links')
     this.#symlinks.add(path)
   }
 

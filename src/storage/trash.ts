@@ -48,7 +48,7 @@ export function recordOf(directory: string): string {
   return `${directory}/${RECORD}`
 }
 
-export function dropRecord(host: Host, directory: string): void {
+function dropRecord(host: Host, directory: string): void {
   host.fs.rmSync(recordOf(directory), { force: true })
 }
 
@@ -79,22 +79,20 @@ export function bringBack(host: Host, lxcpath: string, { name, directory }: Kept
   removeIfEmpty(host, trashDir(lxcpath))
 }
 
-/** Deletes what earlier, killed commands left in the trash, and destroyed containers that were kept since before `olderThan` (ms since the epoch). True: something went. */
-export async function emptyTrash(host: Host, lxcpath: string, olderThan: number): Promise<boolean> {
-  const trash = trashDir(lxcpath)
-  if (!host.fs.existsSync(trash)) return false
-  requireOwn(host, trash)
-  let removed = false
-  for (const entry of host.fs.readdirSync(trash)) {
-    const record = readRecord(host, `${trash}/${entry}`)
-    if (record !== null && record.at >= olderThan) continue
-    // First, or half a container could be brought back.
-    dropRecord(host, `${trash}/${entry}`)
-    await removeTree(host, `${trash}/${entry}`)
-    removed = true
-  }
-  removeIfEmpty(host, trash)
-  return removed
+/**
+ * From here on these cannot be brought back: nobody may get half a container. The caller holds a lock that who brings one back holds as well, from
+ * the look into the trash to the rename.
+ */
+export function condemn(host: Host, kept: readonly Kept[]): void {
+  for (const { directory } of kept) dropRecord(host, directory)
+}
+
+/** Deletes what cannot be brought back. True: something went. */
+export async function emptyTrash(host: Host, lxcpath: string): Promise<boolean> {
+  const going = goingInTrash(host, lxcpath)
+  for (const path of going) await removeTree(host, path)
+  if (host.fs.existsSync(trashDir(lxcpath))) removeIfEmpty(host, trashDir(lxcpath))
+  return going.length > 0
 }
 
 const RECORD = 'destroyed.json'
@@ -175,5 +173,5 @@ function removeIfEmpty(host: Host, directory: string): void {
 
 async function remove(host: Host, path: string): Promise<string | null> {
   const { exitCode, stderr } = await host.exec('rm', ['-rf', '--one-file-system', '--', path])
-  return exitCode === 0 ? null : (stderr.trim().split('\n')[0] ?? `rm ended with ${exitCode}`)
+  return exitCode === 0 ? null : stderr.trim().split('\n')[0] || `rm ended with ${exitCode ?? 'a signal'}`
 }

@@ -178,6 +178,25 @@ describe('subvolumes in the container', () => {
     }
   })
 
+  test('are in an archive, as directories', async () => {
+    const file = join(bench.path, 'nested.tlxc')
+    await must('export', '-P', lxcpath, name, file)
+    await must('import', '-P', lxcpath, file, `${name}-i`)
+    expect(tree(root(`${name}-i`)).filter((line) => !line.endsWith('/'))).toEqual(FULL.filter((line) => / \w/.test(line)))
+    await must('destroy', '-P', lxcpath, '--purge', `${name}-i`)
+  })
+
+  test('of a copy that was killed are swept away, read-only ones and immutable files as well', async () => {
+    const left = join(lxcpath, name, 'snaps/.snap9')
+    mkdirSync(left, { recursive: true })
+    execFileSync('btrfs', ['subvolume', 'snapshot', root(name), join(left, 'rootfs')], { stdio: 'ignore' })
+    execFileSync('btrfs', ['subvolume', 'snapshot', '-r', root(name, 'srv/a'), join(left, 'rootfs/srv/readonly')], { stdio: 'ignore' })
+    writeFileSync(join(left, 'rootfs/immutable'), '')
+    execFileSync('chattr', ['+i', join(left, 'rootfs/immutable')])
+    await must('checkconfig', '-P', lxcpath, '--storage', '--json')
+    expect(existsSync(left)).toBe(false)
+  })
+
   test('are in a snapshot of the running container, which makes, moves and deletes some meanwhile', async () => {
     await must('start', '-P', lxcpath, '-n', name, '-s', 'lxc.net=')
     let turns = 0
@@ -214,6 +233,30 @@ describe('subvolumes in the container', () => {
     for (const one of [name, ...['c', 'f', 'n', 'overlay', 'dir'].map((suffix) => `${name}-${suffix}`)]) await must('destroy', '-P', lxcpath, '-s', '--purge', one)
     expect(execFileSync('btrfs', ['subvolume', 'list', lxcpath], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(name))).toEqual([])
   })
+})
+
+test('a running one is copied where a subvolume is snapshotted, and nowhere else', async () => {
+  const name = freshName('torn')
+  await must('create', '-P', lxcpath, '-q', '-n', name, '-t', 'busybox', '-B', 'btrfs')
+  await must('start', '-P', lxcpath, '-n', name, '-s', 'lxc.net=')
+  for (const options of [['-B', 'dir'], ['-B', 'overlay'], ['-B', 'btrfs', '-p', join(bench.path, 'elsewhere')]]) {
+    const { code, stderr } = await tlxc('copy', '-P', lxcpath, '-n', name, '-N', `${name}-c`, '-a', ...options)
+    expect([code, stderr]).toEqual([1, expect.stringContaining('its files would be copied while they change')])
+  }
+  await must('copy', '-P', lxcpath, '-n', name, '-N', `${name}-c`, '-a')
+  expect(isSubvolume(root(`${name}-c`))).toBe(true)
+  for (const one of [name, `${name}-c`]) await must('destroy', '-P', lxcpath, '-f', '--purge', one)
+})
+
+test('what holds more than a container is not removed with it', async () => {
+  const name = freshName('above')
+  await must('create', '-P', lxcpath, '-q', '-n', name, '-t', 'busybox', '-B', 'btrfs')
+  const file = join(lxcpath, name, 'config')
+  const config = readFileSync(file, 'utf8')
+  writeFileSync(file, config.replace(/^lxc\.rootfs\.path.*$/m, `lxc.rootfs.path = btrfs:${lxcpath}`))
+  expect((await tlxc('destroy', '-P', lxcpath, '-n', name)).stderr).toContain('it holds more than the container')
+  writeFileSync(file, config)
+  await must('destroy', '-P', lxcpath, '--purge', '-n', name)
 })
 
 test('best is btrfs here; and elsewhere btrfs is refused with the mend', async () => {

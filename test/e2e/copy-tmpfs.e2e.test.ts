@@ -148,6 +148,18 @@ describe('what it takes', () => {
     await eventually('it is gone', () => Promise.resolve(!existsSync(join(lxcpath, `${origin}-r`))))
   })
 
+  test('an overlay on a directory of this machine: written beside it, and gone with the clone', async () => {
+    const origin = await make()
+    const source = mkdtempSync('/var/tmp/tlxc-mem-src-')
+    chmodSync(source, 0o777)
+    appendFileSync(join(source, 'file'), 'below\n')
+    const result = await tlxc('copy', '-n', origin, '-e', '-N', `${origin}-o`, '-m', `overlay=${source}:/srv/data`, 'sh', '-c', 'cd /srv/data && cat file && echo above >new && ls && stat -c %a .')
+    expect([result.code, result.stderr, result.stdout.split('\n').slice(1)]).toEqual([0, '', ['below', 'file', 'new', '777', '']])
+    expect(readdirSync(source)).toEqual(['file'])
+    await eventually('it is gone', () => Promise.resolve(!existsSync(join(lxcpath, `${origin}-o`))))
+    rmSync(source, { recursive: true })
+  })
+
   test('only with -e, without -D, and of layers', async () => {
     const [origin, plain] = [await make(), await make('-B', 'dir')]
     const refuse = async (...args: string[]): Promise<string> => {

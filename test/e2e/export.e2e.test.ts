@@ -282,6 +282,12 @@ it('an export leaves no file when it fails, and replaces one only when told', as
   const full = await run('sh', ['-c', `${binDir}/tlxc-export ${one} - > ${join(folder, 'full')}`])
   expect([full.code, full.stderr]).toEqual([1, expect.stringContaining('no space left')])
   expect((await run('sh', ['-c', `${binDir}/tlxc-export ${one} - | true; exit 0`])).code).toBe(0)
+  // What is no file stays what it is, also when it may be replaced.
+  execFileSync('mkfifo', [join(folder, 'pipe')])
+  mkdirSync(join(folder, 'sub'))
+  for (const path of ['pipe', 'sub', 'full']) expect(await tlxc('export', '-f', one, join(folder, path))).toMatchObject({ code: 1, stderr: expect.stringContaining('it is there, and no file') })
+  expect([statSync(join(folder, 'pipe')).isFIFO(), statSync(join(folder, 'full')).isCharacterDevice()]).toEqual([true, true])
+  for (const path of ['pipe', 'sub']) rmSync(join(folder, path), { recursive: true })
   expect((await tlxc('export', one, '/nowhere/x')).stderr).toContain('cannot write "/nowhere/x"')
   expect(readdirSync(folder).sort()).toEqual(['full', 'there'])
 })

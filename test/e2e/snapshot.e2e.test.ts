@@ -1,9 +1,9 @@
 /** Snapshots, restores, clones, copies and renames of layered containers, on real mounts. Nothing here starts a container but where it says so. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { freshName, must, run, tlxc } from '../helpers/e2e.ts'
+import { binDir, eventually, freshName, must, run, tlxc } from '../helpers/e2e.ts'
 
 let scratch = ''
 let lxcpath = ''
@@ -249,6 +249,24 @@ describe('clones and copies', () => {
     expect(read(`${name}-dir`)).toBe('y')
   })
 
+  test('to another filesystem and back', async () => {
+    const name = await make()
+    write(name, 'x')
+    const away = join(scratch, 'away')
+    mkdirSync(away)
+    execFileSync('mount', ['-t', 'tmpfs', 'none', away])
+    try {
+      await copy(name, '-N', 'c1', '-p', away)
+      await copy(name, '-N', 'c2', '-p', away, '-B', 'dir')
+      await must('copy', '-P', away, '-n', 'c1', '-N', `${name}-home`, '-p', lxcpath)
+      expect([readFileSync(join(away, 'c1/rootfs/data/file'), 'utf8'), readFileSync(join(away, 'c2/rootfs/data/file'), 'utf8'), read(`${name}-home`)]).toEqual(['x', 'x', 'x'])
+      for (const one of ['c1', 'c2']) await must('destroy', '-P', away, '--purge', one)
+      expect(readdirSync(join(away, '.pool')).filter((entry) => entry !== 'meta')).toEqual([])
+    } finally {
+      execFileSync('umount', [away])
+    }
+  })
+
   test('a snapshot becomes a container, also by the path of the snapshots', async () => {
     const name = await make()
     write(name, 'then')
@@ -257,6 +275,44 @@ describe('clones and copies', () => {
     await mustSnap(name, '-r', 'snap0', '-N', `${name}-n`)
     await mustSnap(name, '-r', 'snap0', `${name}-p`)
     expect([read(`${name}-n`), read(`${name}-p`), read(name)]).toEqual(['then', 'then', 'now'])
+  })
+
+  test('a snapshot is the source of a copy by its own path, as with lxc-copy', async () => {
+    const name = await make()
+    write(name, 'then')
+    await mustSnap(name)
+    write(name, 'now')
+    await must('copy', '-P', join(lxcpath, name, 'snaps'), '-n', 'snap0', '-p', lxcpath, '-N', `${name}-path`)
+    expect([read(`${name}-path`), readFileSync(join(lxcpath, `${name}-path`, 'config'), 'utf8')]).toEqual(['then', expect.stringContaining(`lxc.rootfs.path = dir:${root(`${name}-path`)}\n`)])
+    expect(readdirSync(join(lxcpath, name, 'snaps'))).toEqual(['snap0'])
+  })
+
+  test('a copy whose hook fails leaves nothing, and says why', async () => {
+    const name = await make()
+    const file = join(lxcpath, name, 'config')
+    writeFileSync(file, `${readFileSync(file, 'utf8')}lxc.hook.clone = /bin/false\n`)
+    for (const options of [['-s'], []]) {
+      // A clone seals the upper of its original first.
+      await tlxc('copy', '-P', lxcpath, '-n', name, '-N', `${name}-no`, ...options)
+      const before = poolEntries()
+      const { code, stderr } = await tlxc('copy', '-P', lxcpath, '-n', name, '-N', `${name}-no`, ...options)
+      expect([code, stderr]).toEqual([1, expect.not.stringContaining('cannot clean up')])
+      expect([poolEntries(), existsSync(join(lxcpath, `${name}-no`))]).toEqual([before, false])
+    }
+  })
+
+  test('files with the ids of their range on the disk, as LXC has them, keep it', async () => {
+    const name = await make('-B', 'dir')
+    const file = join(lxcpath, name, 'config')
+    const config = readFileSync(file, 'utf8')
+    expect(config).toContain('lxc.rootfs.options = idmap=container\n')
+    writeFileSync(file, config.replace('lxc.rootfs.options = idmap=container\n', ''))
+    const ids = (of: string): string[] => readFileSync(join(lxcpath, of, 'config'), 'utf8').match(/^lxc\.idmap.*$/gm) ?? []
+    await copy(name, '-N', `${name}-ids`)
+    expect(ids(`${name}-ids`)).toEqual(ids(name))
+    expect((await tlxc('copy', '-P', lxcpath, '-n', name, '-N', `${name}-l`, '-B', 'overlay')).stderr).toContain('its files belong to the ids of its range')
+    expect((await tlxc('export', '-P', lxcpath, name, join(scratch, 'ids'))).stderr).toContain('its files belong to the ids of its range')
+    writeFileSync(file, config)
   })
 
   test('a rename keeps snapshots, files and clones', async () => {
@@ -273,7 +329,149 @@ describe('clones and copies', () => {
   })
 })
 
+describe('a plain directory', () => {
+  test('elsewhere is not restored in place, and nothing is the worse for the attempt', async () => {
+    const name = await make('--dir', join(scratch, 'elsewhere'))
+    await mustSnap(name)
+    const before = readFileSync(join(lxcpath, name, 'config'), 'utf8')
+    const { code, stderr } = await snap(name, '-r', 'snap0')
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`its files are at "${scratch}/elsewhere/rootfs"`)])
+    expect([existsSync(join(lxcpath, name, 'journal')), readFileSync(join(lxcpath, name, 'config'), 'utf8')]).toEqual([false, before])
+    await mustSnap(name, '-r', 'snap0', '-N', `${name}-n`)
+    expect(read(`${name}-n`)).toBe('base\n')
+  })
+
+  test('is not lost when an undo of its restore fails', async () => {
+    const name = await make('-B', 'dir')
+    write(name, 'one')
+    await mustSnap(name)
+    write(name, 'two')
+    await mustSnap(name, '-r', 'snap0')
+    // What is a mount point cannot be renamed.
+    execFileSync('mount', ['--bind', root(name), root(name)])
+    try {
+      expect((await snap(name, '--undo')).code).not.toBe(0)
+    } finally {
+      execFileSync('umount', [root(name)])
+    }
+    expect(read(name)).toBe('one')
+    await mustSnap(name, '--undo')
+    expect(read(name)).toBe('two')
+  })
+
+  test('on a mount point of its own goes, and the mount stays', async () => {
+    const point = join(scratch, 'point')
+    mkdirSync(point)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=700', 'none', point])
+    try {
+      const name = await make('--dir', point)
+      await must('destroy', '-P', lxcpath, '-n', name)
+      expect(readdirSync(point)).toEqual([])
+    } finally {
+      execFileSync('umount', [point])
+    }
+  })
+})
+
+test('a create whose template fails while it customises leaves nothing but the base', async () => {
+  const other = join(scratch, 'other')
+  const failing = join(scratch, 'failing')
+  const marker = join(scratch, 'made')
+  mkdirSync(join(scratch, 'tree/etc'), { recursive: true })
+  writeFileSync(failing, `#!/bin/sh
+[ "$TLXC_LAYER_STAGE" != customise ] || { [ ! -e ${marker} ] || exec $(cat ${marker}); echo false >${marker}; exit 0; }
+echo "${scratch}/tree the-key" >"$TLXC_LAYER_REQUEST"
+`, { mode: 0o755 })
+  await must('create', '-P', other, '-q', '-n', 'c1', '-t', failing)
+  const before = readdirSync(join(other, '.pool')).sort()
+  const { code, stderr } = await tlxc('create', '-P', other, '-q', '-n', 'c2', '-t', failing)
+  expect([code, stderr]).toEqual([1, expect.not.stringContaining('cannot clean up')])
+  expect([readdirSync(join(other, '.pool')).sort(), existsSync(join(other, 'c2'))]).toEqual([before, false])
+  // The same when somebody interrupts it.
+  writeFileSync(marker, 'sleep 60')
+  const child = spawn(join(binDir, 'tlxc-create'), ['-P', other, '-q', '-n', 'c2', '-t', failing], { stdio: 'ignore' })
+  await eventually('its files are shown', () => Promise.resolve(readFileSync('/proc/self/mountinfo', 'utf8').includes(`${other}/c2/rootfs`)))
+  child.kill('SIGINT')
+  expect(await new Promise((resolve) => child.once('close', resolve))).toBe(130)
+  expect([readdirSync(join(other, '.pool')).sort(), existsSync(join(other, 'c2'))]).toEqual([before, false])
+  expect(before).not.toContain('hold')
+  await must('destroy', '-P', other, '--purge', 'c1')
+})
+
 describe('destroy', () => {
+  test('recovers an interrupted rename before it looks whose files they are', async () => {
+    const [name, other] = [await make('-B', 'dir'), await make('-B', 'dir')]
+    const file = join(lxcpath, name, 'config')
+    const before = readFileSync(file, 'utf8')
+    const after = before.replaceAll(`/${name}/`, `/${other}/`)
+    writeFileSync(file, after)
+    writeFileSync(join(lxcpath, name, 'journal'), JSON.stringify({
+      version: 1, purpose: `rename of ${name} to ${other}`, steps: [{ do: 'write', path: `${name}/config`, before, after, mode: 0o640 }], commit: { do: 'rename', from: name, to: other },
+    }))
+    await must('destroy', '-P', lxcpath, '-n', name)
+    expect(read(other)).toBe('base\n')
+    await must('destroy', '-P', lxcpath, '--undo', '-n', name)
+    expect(read(name)).toBe('base\n')
+  })
+
+  test('and its undo keep the list of clones right', async () => {
+    const name = await make()
+    await copy(name, '-N', `${name}-c`, '-s')
+    const list = join(lxcpath, name, 'lxc_snapshots')
+    expect(readFileSync(list, 'utf8')).toBe(`${lxcpath}\n${name}-c\n`)
+    await must('destroy', '-P', lxcpath, '-n', `${name}-c`)
+    expect(existsSync(list)).toBe(false)
+    await must('destroy', '-P', lxcpath, '--undo', '-n', `${name}-c`)
+    expect(readFileSync(list, 'utf8')).toBe(`${lxcpath}\n${name}-c\n`)
+  })
+
+  test('of many clones at once, and their undo, forget none', async () => {
+    const name = await make()
+    const clones = Array.from({ length: 8 }, (_, i) => `${name}-${i}`)
+    for (const clone of clones) await copy(name, '-N', clone, '-s')
+    const listed = (): string[] => (existsSync(join(lxcpath, name, 'lxc_snapshots')) ? readFileSync(join(lxcpath, name, 'lxc_snapshots'), 'utf8').split('\n').filter((line) => line.startsWith(name)).sort() : [])
+    expect(listed()).toEqual(clones)
+    await Promise.all(clones.map((clone) => must('destroy', '-P', lxcpath, '-n', clone)))
+    expect(listed()).toEqual([])
+    await Promise.all(clones.map((clone) => must('destroy', '-P', lxcpath, '--undo', '-n', clone)))
+    expect(listed()).toEqual(clones)
+  })
+
+  test('of a snapshot is not held up by another one that is on its way through the trash', async () => {
+    const name = await make()
+    for (const text of ['one', 'two']) {
+      write(name, text)
+      await mustSnap(name)
+    }
+    // As a killed one leaves it; the layers of it stay until the trash is emptied.
+    mkdirSync(join(lxcpath, '.trash'), { recursive: true, mode: 0o700 })
+    execFileSync('cp', ['-a', join(lxcpath, name, 'snaps/snap0'), join(lxcpath, '.trash/snap0.abcdef')])
+    expect(await snap(name, '-d', 'snap1')).toMatchObject({ code: 0, stderr: '' })
+    expect(await snap(name, '-d', 'ALL')).toMatchObject({ code: 0, stderr: '' })
+    await must('destroy', '-P', lxcpath, '--empty-trash')
+  })
+
+  test('of snapshots makes room on a full disk', async () => {
+    const full = join(scratch, 'full')
+    mkdirSync(full)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'none', full])
+    try {
+      await must('create', '-P', full, '-q', '-n', 'c', '-t', template)
+      for (const size of [200e3, 300e3, 100e3]) {
+        writeFileSync(join(full, 'c/rootfs/data/file'), Buffer.alloc(size, 'x'))
+        await must('snapshot', '-P', full, '-n', 'c')
+      }
+      await run('sh', ['-c', `cat /dev/zero >${full}/filler`])
+      await must('snapshot', '-P', full, '-n', 'c', '-d', 'snap0')
+      rmSync(join(full, 'filler'))
+      const stack = JSON.parse(readFileSync(join(full, 'c/snaps/snap1/storage.json'), 'utf8')) as { parent: string | null }
+      expect([readdirSync(join(full, 'c/snaps')), stack.parent]).toEqual([['snap1', 'snap2'], null])
+      await must('destroy', '-P', full, '-s', '--purge', '-n', 'c')
+    } finally {
+      execFileSync('umount', [full])
+    }
+  })
+
   test('refuses as LXC does, and is undone with everything', async () => {
     const name = await make()
     write(name, 'x')
@@ -308,6 +506,7 @@ describe('wrong input', () => {
     [['--name', 'ALL'], 'it stands for all of them'],
     [['-L', '-r', 'snap0'], 'cannot do --list and --restore at once'],
     [['--undo'], 'nothing is put aside'],
+    [['-n', 'other', '-d', 'ALL'], "unexpected second name 'other'"],
     [['--keep-last', '3'], '--keep-last means nothing here'],
     [['-c', '/nowhere'], 'cannot read the comment "/nowhere"'],
   ])('%j', async (args, message) => {
@@ -332,9 +531,11 @@ describe('wrong input', () => {
   })
 
   test('a pattern takes all that match, and one that fails does not keep the others from their turn', async () => {
-    const [a, b] = [await make(), await make()]
+    const a = await make()
+    const b = `${a}-b`
+    await copy(a, '-N', b)
     execFileSync('mkdir', ['-p', join(lxcpath, a, 'snaps/nightly')])
-    const { code, stderr } = await tlxc('snapshot', '-P', lxcpath, '-n', `${a.slice(0, -1)}*`, '--name', 'nightly')
+    const { code, stderr } = await tlxc('snapshot', '-P', lxcpath, '-n', `${a}*`, '--name', 'nightly')
     expect([code, stderr]).toEqual([1, expect.stringContaining(`${a}: cannot take snapshot "nightly"`)])
     expect(await mustSnap(b, '-L')).toContain('nightly')
   })
@@ -353,6 +554,26 @@ test('the check finds what is wrong, mends it, and is then content', async () =>
   expect(new Set(storage.map(({ kind }) => kind))).toEqual(new Set(['open-pool', 'hidden-files', 'view-missing', 'dead-claim', 'dangling']))
   expect(await must('checkconfig', '-P', lxcpath, '--storage')).toBe(`${lxcpath}: nothing wrong\n`)
   expect(read(name)).toBe('base\n')
+})
+
+test('the check leaves alone what people mounted', async () => {
+  const name = await make('-B', 'dir')
+  execFileSync('mount', ['--bind', root(name), root(name)])
+  try {
+    expect(await must('checkconfig', '-P', lxcpath, '--storage')).toBe(`${lxcpath}: nothing wrong\n`)
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).toContain(` ${root(name)} `)
+  } finally {
+    execFileSync('umount', [root(name)])
+  }
+})
+
+test('a file that somebody left among the snapshots is in nobody’s way', async () => {
+  const name = await make()
+  await mustSnap(name)
+  writeFileSync(join(lxcpath, name, 'snaps/stray'), '')
+  expect(await snap(name, '-L')).toMatchObject({ code: 0, stdout: expect.stringContaining('snap0') })
+  expect(await snap(name)).toMatchObject({ code: 0, stderr: '' })
+  rmSync(join(lxcpath, name, 'snaps/stray'))
 })
 
 test('nobody but root reaches a layer, a view, a snapshot or the trash', async () => {

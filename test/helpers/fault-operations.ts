@@ -28,6 +28,10 @@ export const OPERATIONS: readonly Operation[] = [
   { name: 'restore', from: 'base', command: snapshot('-r', 'snap0'), next: [opens('c1')] },
   { name: 'second restore', from: 'restored', command: snapshot('-r', 'snap1'), next: [opens('c1')] },
   { name: 'undo of restore', from: 'restored', command: snapshot('--undo'), next: [opens('c1')] },
+  { name: 'snapshot, plain', from: 'plain', command: snapshot(), next: [opens('c1')] },
+  { name: 'restore, plain', from: 'plain', command: snapshot('-r', 'snap0'), next: [opens('c1')] },
+  { name: 'second restore, plain', from: 'plain restored', command: snapshot('-r', 'snap1'), next: [opens('c1')] },
+  { name: 'undo of restore, plain', from: 'plain restored', command: snapshot('--undo'), next: [opens('c1')] },
   { name: 'restore -N', from: 'base', command: snapshot('-r', 'snap0', '-N', 'c3'), next: [opens('c1')] },
   { name: 'clone', from: 'base', command: copy('-N', 'c3', '-s'), next: [opens('c1')] },
   { name: 'full copy', from: 'base', command: copy('-N', 'c3'), next: [opens('c1')] },
@@ -70,6 +74,23 @@ export async function prepare(lane: Lane): Promise<void> {
   lane.load('base')
   await lane.must('tlxc-destroy', '-n', 'c2')
   lane.save('gone')
+  await preparePlain(lane)
+}
+
+/** -B dir: the files are copied, and change places by renames. */
+async function preparePlain(lane: Lane): Promise<void> {
+  lane.load('empty')
+  await lane.must('tlxc-create', '-n', 'c1', '-t', TINY, '-B', 'dir')
+  const c1 = join(lane.lxcpath, 'c1/rootfs')
+  for (const change of [first, second, third]) {
+    change(c1)
+    if (change !== third) await lane.must('tlxc-snapshot', '-n', 'c1')
+  }
+  lane.save('plain')
+  lane.load('plain')
+  await lane.must('tlxc-snapshot', '-n', 'c1', '-r', 'snap0')
+  third(c1)
+  lane.save('plain restored')
 }
 
 /** With whiteouts, an opaque directory, and a layer that stands for itself. */

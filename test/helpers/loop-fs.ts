@@ -3,7 +3,7 @@
  * directory in /var/tmp; mount(8) makes the loop device and lets the kernel drop it with the mount, so that nothing can leak but a mount,
  * and mounts of a test that was killed are removed by the next one that asks for a bench.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -48,7 +48,16 @@ export function mountsBelow(path: string): string[] {
 
 /** Unmounts all at and below a path; lazily what is in use, for a test that has failed already. */
 export function unmountAll(path: string, lazy = false): void {
-  for (const point of mountsBelow(path)) execFileSync('umount', [...(lazy ? ['-l'] : []), point], { stdio: ['ignore', 'ignore', 'inherit'] })
+  for (const point of mountsBelow(path)) unmount(point, lazy)
+}
+
+/** Whoever makes or leaves a mount namespace of his own holds a copy of each mount for a moment, which then is busy. Who holds it longer has it open. */
+function unmount(point: string, lazy: boolean): void {
+  for (const deadline = Date.now() + 2_000; ; Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)) {
+    const { status, stderr } = spawnSync('umount', [...(lazy ? ['-l'] : []), point], { encoding: 'utf8' })
+    if (status === 0) return
+    if (!stderr.includes('busy') || Date.now() > deadline) throw new Error(`cannot unmount ${point}: ${stderr.trim()}`)
+  }
 }
 
 /** A directory for images and mounts that can share blocks, on a file system of its own. */

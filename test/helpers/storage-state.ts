@@ -83,6 +83,7 @@ export async function storageState(lxcpath: string, scratch: string, running: re
     notes.set(label, ['config', 'comment', 'lxc_rdepends', 'lxc_snapshots'].map((file) => `${file}: ${ageless(read(join(directory, file)) ?? 'none', lxcpath)}\n`).join(''))
     if (text === null) {
       stacks.push({ label, directories: [join(directory, 'rootfs')] })
+      if (existsSync(join(directory, '.aside'))) stacks.push({ label: `${label}~aside`, directories: [join(directory, '.aside/rootfs')] })
       return
     }
     let stack: Stacked
@@ -109,6 +110,8 @@ function directoriesOf(lxcpath: string, { upper, lowers = [] }: Stacked): string
 
 /** Journals, and whatever a file is called before it is renamed. */
 function isLeftOver(name: string): boolean {
+  // What a restore of a plain directory put aside.
+  if (name === '.aside') return false
   return name === 'partial' || name === 'destroyed.json' || name === 'newname' || name.startsWith('journal') || name.startsWith('.') || name.endsWith('.tmp')
 }
 

@@ -66,6 +66,7 @@ describe('layers', () => {
     ['a link and a file in its place', () => layer(root, entry({ name: './l', type: '2', linkname: outside() }), entry({ name: './l', content: 'x' })), 'is there twice'],
     ['a hard link out', () => layer(root, entry({ name: './l', type: '1', linkname: outside() })), 'is no path below the root'],
     ['a hard link through a link', () => layer(root, entry({ name: './l', type: '2', linkname: work }), entry({ name: './h', type: '1', linkname: './l/precious' })), 'lies below a symbolic link'],
+    ['a write through another name of a link', () => layer(root, entry({ name: './l', type: '2', linkname: work }), entry({ name: './h', type: '1', linkname: './l' }), entry({ name: './h/precious', content: 'x' })), 'lies below a symbolic link'],
     ['a directory that becomes a link', () => layer(root, entry({ name: './d/', type: '5' }), entry({ name: './d', type: '2', linkname: work }), entry({ name: './d/precious', content: 'x' })), 'lies below a symbolic link'],
     ['a disk', () => layer(root, entry({ name: './sda', type: '4', major: 8 })), 'is the device b 8:0'],
     ['a redirect out of the layers', () => layer(root, xattr('trusted.overlay.redirect', '/../../etc'), entry({ name: './d/', type: '5' })), 'that leads nowhere'],
@@ -143,6 +144,7 @@ describe('manifests', () => {
   it.each([
     ['a hook', 'lxc.hook.pre-start = /bin/sh -c "id > /tmp/owned"', 'runs a program on this machine, as root'],
     ['a mount', 'lxc.mount.entry = /etc etc none bind 0 0', 'shows files of this machine'],
+    ['a mount that only looks virtual', 'lxc.mount.entry = / mnt proc bind,idmap=container,create=dir 0 0', 'shows files of this machine'],
     ['an include', 'lxc.include = /tmp/x', 'reads a file that is not one of tlxc'],
     ['an include beside the shipped ones', 'lxc.include = /usr/share/tlxc/config/../../../../tmp/x', 'reads a file that is not one of tlxc'],
     ['all devices', 'lxc.cgroup2.devices.allow = a', 'reaches beyond the container'],
@@ -160,6 +162,13 @@ describe('manifests', () => {
     expect(await refusal(await archive(tree, manifest({ files: [{ name: 'hook', mode: 0o755, data: '' }] })))).toContain('is a program')
     const snapshot = { name: 's', created: 1, comment: '\u001b]0;x\u0007', frozen_us: null }
     expect(await refusal(await archive(tree, manifest({ snapshot })))).toContain('has control characters')
+  })
+
+  it('without a root file system it has its own all the same, not that of this machine', async () => {
+    const target = freshName('rootless')
+    await must('import', await archive(tree, manifest({ config: CONFIG.replace(/^lxc\.rootfs.*\n/m, '') })), target)
+    expect(readFileSync(join(lxcpath(), target, 'config'), 'utf8')).toContain(`lxc.rootfs.path = dir:${join(lxcpath(), target, 'rootfs')}\n`)
+    await must('destroy', '--purge', target)
   })
 
   it('comes in when it is trusted', async () => {

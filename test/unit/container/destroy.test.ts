@@ -9,7 +9,7 @@ import { makeTempHost } from '../../helpers/temp-host.ts'
 const host = makeTempHost()
 const lxcpath = host.paths.lxcpath
 const container = containerAt(host, lxcpath, 'c1')
-const ctx = { host, signal: new AbortController().signal, lockTimeoutMs: 0 }
+const ctx = { host, signal: new AbortController().signal, lockTimeoutMs: 0, log: { warn: () => undefined } }
 const destroy = (over: Partial<DestroyOptions> = {}) => destroyContainer(ctx, { name: 'c1', lxcpath, force: false, snapshots: false, ...over })
 
 beforeEach(() => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { claimIdRange, idsUsedBy, pickRange, RANGE_SIZE } from '../../../src/container/idrange.ts'
@@ -55,6 +56,26 @@ describe('claimIdRange', () => {
     await expect(claimIdRange(host, host.paths.lxcpath, pool, define(host.paths.lxcpath, 'c'))).rejects.toMatchObject({ code: 'IDMAP' })
     host.fs.rmSync(`${other}/b`, { recursive: true })
     expect((await claimIdRange(host, host.paths.lxcpath, pool, define(host.paths.lxcpath, 'c'))).uid).toBe(1_065_536)
+  })
+
+  test('one that can be brought back has its range still', async () => {
+    const trash = `${host.paths.lxcpath}/.trash`
+    await claimIdRange(host, host.paths.lxcpath, pool, define(trash, 'a.000000'))
+    expect((await claimIdRange(host, host.paths.lxcpath, pool, () => undefined)).uid).toBe(1_000_000)
+    host.fs.chmodSync(trash, 0o700)
+    host.fs.writeFileSync(`${trash}/a.000000/destroyed.json`, '{"name":"a","at":1}')
+    expect((await claimIdRange(host, host.paths.lxcpath, pool, () => undefined)).uid).toBe(1_065_536)
+  })
+
+  test('whatever another one put in place of a configuration holds nobody up', async () => {
+    const base = host.paths.lxcpath
+    for (const name of ['loop', 'huge', 'directory', 'pipe']) host.fs.mkdirSync(`${base}/${name}`, { recursive: true })
+    host.fs.symlinkSync('config', `${base}/loop/config`)
+    host.fs.symlinkSync('/proc/kcore', `${base}/huge/config`)
+    host.fs.mkdirSync(`${base}/directory/config`)
+    execFileSync('mkfifo', [`${base}/pipe/config`])
+    host.fs.symlinkSync('/proc', `${base}/.trash`)
+    expect((await claimIdRange(host, base, pool, () => undefined)).uid).toBe(1_000_000)
   })
 
   test('no allotment: says how to get one', async () => {

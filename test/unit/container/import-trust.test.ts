@@ -29,6 +29,17 @@ describe('suspicionsOf', () => {
     expect(reasons('lxc.hook.start-host = x\nlxc.hook.start = y\n')).toEqual(['lxc.hook.start-host = x: runs a program on this machine, as root'])
   })
 
+  it.each([
+    '/ mnt proc bind,idmap=container,create=dir 0 0', '/ mnt tmpfs rbind 0 0', '/ mnt tmpfs defaults,bind', '/ mnt tmpfs move', 'x mnt tmpfs remount', 'x mnt tmpfs idmap=container',
+    '/ mnt tmpfs ro,b\\040ind,bind', 'proc x proc defaults 0 0', 'sys x sysfs ro 0 0', 'dev x devpts', '/dev/sda1 mnt ext4', '/etc etc none bind', 'tmpfs tmp', 'tmpfs tmp tmpfs a 0 0 0', '',
+  ])('a mount that shows more than an empty file system: %s', (entry) => {
+    expect(reasons(`lxc.mount.entry = ${entry}`)).toEqual([`lxc.mount.entry = ${entry}: shows files of this machine`])
+  })
+
+  it.each(['shm dev/shm tmpfs nosuid,nodev,mode=1777,create=dir 0 0', 'mqueue dev/mqueue mqueue optional,create=dir', 'none run tmpfs size=1m,rshared'])('an empty one passes: %s', (entry) => {
+    expect(reasons(`lxc.mount.entry = ${entry}`)).toEqual([])
+  })
+
   it('wants ids of its own', () => {
     expect(suspicionsOf('lxc.uts.name = c1\n', INCLUDES)).toEqual([{ line: 'lxc.idmap', reason: 'is missing: root inside would be root of this machine' }])
     expect(standardRange(ConfigDocument.parse(OWN))).toEqual({ uid: 100000, gid: 100000 })

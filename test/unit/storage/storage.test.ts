@@ -1,7 +1,8 @@
-import { existsSync, lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import type { StoragePlace } from '../../../src/storage/driver.ts'
 import { dirStorage } from '../../../src/storage/dir.ts'
+import { commitJournal, type Step } from '../../../src/storage/journal.ts'
 import { chooseStorage } from '../../../src/storage/registry.ts'
 import { discard, emptyTrash } from '../../../src/storage/trash.ts'
 import { makeHost } from '../../../src/host/real-host.ts'
@@ -28,6 +29,30 @@ describe('choice', () => {
     expect(() => chooseStorage(list)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED', message: expect.stringContaining(list.split(',')[0] ?? '') as string })))
   test.each(['', 'floppy', 'di', 'dir,floppy'])('"%s" is no type', (list) =>
     expect(() => chooseStorage(list)).toThrow(expect.objectContaining({ code: 'USAGE', message: expect.stringContaining('is not a valid backing storage type') as string })))
+})
+
+describe('a journal that is undone', () => {
+  const at = (file: string): string => `${lxcpath}/c/${file}`
+  const read = (file: string): string => readFileSync(at(file), 'utf8')
+  const fails = (steps: readonly Step[], between: () => void): Promise<void> =>
+    commitJournal(host, { lxcpath, directory: place.directory }, { version: 1, purpose: 'a test', steps, commit: { do: 'write', path: 'c/never', before: null, after: 'x', mode: 0o600 } }, () => {
+      between()
+      return Promise.reject(new Error('no'))
+    })
+  const write = (file: string): Step => ({ do: 'write', path: `c/${file}`, before: 'before', after: 'after', mode: 0o600 })
+
+  test('puts its writes back, but not over what others wrote to a shared file', async () => {
+    for (const file of ['own', 'shared', 'touched']) writeFileSync(at(file), 'before')
+    await expect(fails([write('own'), { ...write('shared'), shared: true } as Step, { ...write('touched'), shared: true } as Step], () => writeFileSync(at('touched'), 'newer'))).rejects.toThrow('no')
+    expect([read('own'), read('shared'), read('touched'), existsSync(at('journal'))]).toEqual(['before', 'before', 'newer', false])
+  })
+
+  test('undoes every step that it can, and stays when one cannot be', async () => {
+    writeFileSync(at('own'), 'before')
+    writeFileSync(at('here'), '')
+    await expect(fails([write('own'), { do: 'rename', from: 'c/here', to: 'c/there' }], () => rmSync(at('there')))).rejects.toThrow('neither is there')
+    expect([read('own'), existsSync(at('journal'))]).toEqual(['before', true])
+  })
 })
 
 describe('dir', () => {
@@ -63,7 +88,7 @@ describe('trash', () => {
   test('a link in its place is refused, and what it leads to stays', async () => {
     mkdirSync(`${lxcpath}/precious/kept`, { recursive: true })
     symlinkSync(`${lxcpath}/precious`, `${lxcpath}/.trash`)
-    await expect(emptyTrash(host, lxcpath, Infinity)).rejects.toMatchObject({ code: 'STORAGE' })
+    await expect(emptyTrash(host, lxcpath)).rejects.toMatchObject({ code: 'STORAGE' })
     await expect(discard(host, lxcpath, place.directory)).rejects.toMatchObject({ code: 'STORAGE' })
     expect(existsSync(`${lxcpath}/precious/kept`)).toBe(true)
     expect(existsSync(place.directory)).toBe(true)
@@ -81,7 +106,7 @@ describe('trash', () => {
 
   test('what a killed command left goes with the next', async () => {
     mkdirSync(`${lxcpath}/.trash/old.1/deep`, { recursive: true })
-    await emptyTrash(host, lxcpath, Infinity)
+    await emptyTrash(host, lxcpath)
     expect(existsSync(`${lxcpath}/.trash`)).toBe(false)
   })
 
