@@ -66,7 +66,12 @@ static int tell(const struct order *request, int r, const char *syscall)
 
 static int set_attrs(int fd, const struct order *request, int userns_fd)
 {
-	struct kernel_mount_attr attr = {};
+	/*
+	 * A clone is a peer of what it was cloned from: what the container mounts on it would appear on the host. Attaching it in another
+	 * namespace does not end that, and the stage has made its own mounts slaves by then. "shared" in an entry comes later, and is a
+	 * group of the container's own.
+	 */
+	struct kernel_mount_attr attr = {.propagation = K_MS_SLAVE};
 
 	for (size_t i = 0; i < request->n_attrs; i++) {
 		attr.set |= attr_table[request->attrs[i]].set;
@@ -76,8 +81,6 @@ static int set_attrs(int fd, const struct order *request, int userns_fd)
 		attr.set |= K_IDMAP;
 		attr.userns_fd = (uint64_t)userns_fd;
 	}
-	if (!attr.set && !attr.clear)
-		return 0;
 	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | (request->recursive ? K_AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0)
 		return tell_stage(request, -errno, "mount_setattr", userns_fd >= 0 ? "idmap of" : "mount");
 	return 0;

@@ -1,5 +1,5 @@
 /** What a hostile container root, and another user of the host, must not reach. */
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freshName, must, run, tlxc, leavesNothing } from '../helpers/e2e.ts'
@@ -73,6 +73,55 @@ describe('an unprivileged container', () => {
     await must('start', '-n', name, '-s', `lxc.mount.entry=${shared} mnt none bind,ro,create=dir 0 0`)
     expect((await tlxc('attach', '-n', name, '--', 'touch', '/mnt/x')).code).not.toBe(0)
     expect(await must('attach', '-n', name, '--', 'stat', '-c', '%u', '/mnt')).toBe('65534\n')
+  })
+})
+
+/** As systemd has all mounts of a host: shared, so that mounts on a copy of it appear there, too. */
+const sharedOnHost = (): string => join(process.env['TLXC_ROOT'] ?? '', 'shared-on-host')
+const targetsOnHost = (): string[] => {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+  return lines.map((line) => line.split(' ')[4] ?? '').filter((at) => at.startsWith(sharedOnHost()))
+}
+
+describe.each([
+  { kind: 'an unprivileged', options: [] },
+  { kind: 'a privileged', options: ['--privileged'] },
+])('a shared mount of the host, bound into $kind container', ({ options }) => {
+  const name = freshName('peer')
+  beforeAll(async () => {
+    mkdirSync(sharedOnHost())
+    expect((await run('mount', ['-t', 'tmpfs', '-o', 'mode=777', 'tlxc-test', sharedOnHost()])).code).toBe(0)
+    expect((await run('mount', ['--make-shared', sharedOnHost()])).code).toBe(0)
+    for (const sub of ['sub', 'later']) mkdirSync(join(sharedOnHost(), sub), { mode: 0o777 })
+    expect((await run('mount', ['-t', 'tmpfs', 'tlxc-test', join(sharedOnHost(), 'sub')])).code).toBe(0)
+    await must('create', '-q', '-n', name, '-t', 'busybox', ...options)
+    await must('start', '-n', name, ...['bind', 'rbind', 'rbind,rshared', 'rbind,ro'].flatMap((how, i) =>
+      ['-s', `lxc.mount.entry=${sharedOnHost()} mnt/${i} none ${how},create=dir 0 0`]))
+  })
+  afterAll(async () => {
+    await tlxc('destroy', '-f', '-n', name)
+    await run('umount', ['-R', sharedOnHost()])
+    rmdirSync(sharedOnHost())
+    await leavesNothing(name)
+  })
+
+  test('shows nothing of what the container mounts on its bind of it', async () => {
+    const before = targetsOnHost()
+    for (const i of [0, 1, 2, 3]) await must('attach', '-n', name, '--', 'mount', '-t', 'tmpfs', 'hostile', `/mnt/${i}/later`)
+    expect(targetsOnHost()).toEqual(before)
+  })
+
+  test('loses nothing that the container unmounts', async () => {
+    // In a user namespace what came with a bind is locked; without one it can be unmounted, and must be so here only.
+    for (const i of [1, 2, 3]) await tlxc('attach', '-n', name, '--', 'umount', `/mnt/${i}/sub`)
+    expect(targetsOnHost()).toEqual([sharedOnHost(), join(sharedOnHost(), 'sub')])
+  })
+
+  test('hands in what the host mounts there later, as with LXC', async () => {
+    mkdirSync(join(sharedOnHost(), 'new'))
+    expect((await run('mount', ['-t', 'tmpfs', 'from-the-host', join(sharedOnHost(), 'new')])).code).toBe(0)
+    const inside = await must('attach', '-n', name, '--', 'cat', '/proc/mounts')
+    for (const i of [0, 1, 2, 3]) expect(inside).toContain(`from-the-host /mnt/${i}/new `)
   })
 })
 
