@@ -21,13 +21,25 @@ struct keeper {
 	bool ended, stopping;
 };
 
+/*
+ * Everybody is whoever is in the PID namespace. In one that is not our own (lxc.namespace.share.pid, lxc.namespace.keep) that would be
+ * another container, or the host: then it is the command alone, and what that leaves behind the monitor kills with our cgroup.
+ */
+static void signal_all(const struct keeper *keeper, int signal)
+{
+	if (getpid() == 1)
+		kill(-1, signal);
+	else if (!keeper->ended)
+		kill(keeper->command, signal);
+}
+
 /* As LXC's own init: a polite word to everybody, and after a second a less polite one. */
 static void stop_all(struct keeper *keeper)
 {
 	if (keeper->stopping)
 		return;
 	keeper->stopping = true;
-	kill(-1, SIGTERM);
+	signal_all(keeper, SIGTERM);
 	alarm(GRACE_SECONDS);
 }
 
@@ -56,7 +68,7 @@ static void handle(struct keeper *keeper, int signal)
 		stop_all(keeper);
 		break;
 	case SIGALRM:
-		kill(-1, SIGKILL);
+		signal_all(keeper, SIGKILL);
 		break;
 	default:
 		if (!keeper->ended)

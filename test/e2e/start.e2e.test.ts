@@ -58,6 +58,22 @@ test('--share-uts of a running container', async () => {
   expect((await tlxc('start', '-n', name, '--share-net', 'nosuch')).stderr).toMatch(/nosuch/)
 })
 
+test('the end of a command in the PID namespace of another container leaves that one alone', async () => {
+  const other = freshName('start')
+  await must('create', '-q', '-n', other, '-t', 'busybox')
+  await must('start', '-n', other)
+  await must('attach', '-n', other, '--', 'sh', '-c', 'sleep 1001 </dev/null >/dev/null 2>&1 &')
+  const script = '(sleep 1002 >/dev/null 2>&1 &); exit 7'
+  const { code, stderr } = await tlxc('execute', '-n', name, '--share-pid', other, '-s', 'lxc.idmap=', '--', 'sh', '-c', script)
+  expect(stderr).toBe('')
+  expect(code).toBe(7)
+  const processes = await must('attach', '-n', other, '--', 'ps')
+  expect(processes).toContain('sleep 1001')
+  // What the command left behind goes with its cgroup.
+  expect(processes).not.toContain('sleep 1002')
+  await must('destroy', '-f', '-n', other)
+})
+
 test('a volatile container: an undefined name with -f', async () => {
   const volatile = freshName('volatile')
   const file = join(scratch, 'config')
