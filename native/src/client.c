@@ -3,6 +3,7 @@
 #include "monitor.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "fd.h"
 #include "frame.h"
 #include "log.h"
@@ -12,7 +13,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 enum { MAX_REQUEST = 64 << 10, MAX_QUEUED = 4 << 20, READ_SIZE = 16 << 10 };
 
@@ -315,14 +315,6 @@ void clients_frozen(struct monitor *m, bool frozen, int r)
 			client_reply_error(client, r == -ETIMEDOUT ? "timeout" : "failed", r, "not all processes did");
 		client->kind = CLIENT_DONE;
 	}
-}
-
-static uint64_t monotonic_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 void clients_finish(struct monitor *m, int timeout_ms)

@@ -2,6 +2,7 @@
 #include "live.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "fd.h"
 
 #include <errno.h>
@@ -21,14 +22,6 @@ enum {
 	READY_AT_LEAST = 8 << 20,
 	READY_AT_MOST = 128 << 20,
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static int64_t tick_ns(void)
 {
@@ -50,11 +43,11 @@ static struct tree_time ticks_ago(void)
 static int sync_upper(struct live *live, struct live_result *result)
 {
 	cleanup_fd int fd = openat(live->dirs[0]->handle->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	uint64_t start = now_us();
+	uint64_t start = monotonic_us();
 
 	if (fd < 0 || syncfs(fd) < 0)
 		return tree_fail("syncfs", "upper");
-	result->sync_us += now_us() - start;
+	result->sync_us += monotonic_us() - start;
 	return 0;
 }
 
@@ -132,7 +125,7 @@ static void hurry(bool on)
 
 static int run_frozen(struct live *live, const struct live_options *options, struct live_result *result)
 {
-	uint64_t start = now_us();
+	uint64_t start = monotonic_us();
 	int freeze = -1, r;
 	bool held = true;
 
@@ -149,7 +142,7 @@ static int run_frozen(struct live *live, const struct live_options *options, str
 	r = copy_hot(live, result);
 	if (freeze >= 0) {
 		held = live_thaw(freeze);
-		result->frozen_us += now_us() - start;
+		result->frozen_us += monotonic_us() - start;
 	}
 	hurry(false);
 	live->frozen = live->strict = false;

@@ -1,6 +1,7 @@
 #include "monitor.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "fd.h"
 #include "log.h"
 
@@ -10,7 +11,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 
 /* A look every 10 ms: a try lasts 100 ms. */
 enum { V1_LOOKS_A_TRY = 10, V1_PERIOD_MS = 2, MAX_STATE_FILE = 4096 };
@@ -81,14 +81,6 @@ static void finish(struct monitor *m, int r)
 		freeze_thaw_now(m);
 		monitor_set_state(m, STATE_THAWED);
 	}
-}
-
-static uint64_t monotonic_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /*

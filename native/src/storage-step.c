@@ -2,6 +2,7 @@
 #include "storage.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "mount-api.h"
 #include "subvolume.h"
 
@@ -9,7 +10,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 /* <linux/fs.h> has these, and <linux/mount.h> with names of protocol.gen.h. */
 #define IOC_GETFLAGS _IOR('f', 1, long)
@@ -21,18 +21,10 @@ static int missing(const struct storage_step *step, const char *field, struct st
 	return storage_note(report, -EINVAL, NULL, "step %s without %s", storage_op_to_string(step->op), field);
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static int do_sync(const struct storage_step *step, const char **ret_outcome, struct storage_report *report)
 {
 	cleanup_fd int fd = step->path ? open(step->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
-	uint64_t start = now_us();
+	uint64_t start = monotonic_us();
 
 	if (!step->path)
 		return missing(step, "path", report);
@@ -40,7 +32,7 @@ static int do_sync(const struct storage_step *step, const char **ret_outcome, st
 		return storage_note(report, -errno, "open", "%s", step->path);
 	if (syncfs(fd) < 0)
 		return storage_note(report, -errno, "syncfs", "%s", step->path);
-	report->sync_us += now_us() - start;
+	report->sync_us += monotonic_us() - start;
 	*ret_outcome = "synced";
 	return 0;
 }
