@@ -303,6 +303,8 @@ void clients_frozen(struct monitor *m, bool frozen, int r)
 	for (struct client *client = m->clients; client; client = client->next) {
 		if (client->kind != CLIENT_FREEZING && client->kind != CLIENT_THAWING)
 			continue;
+		if (r == -ECANCELED && (client->kind == CLIENT_FREEZING) == frozen) /* who wants it the other way round cancels it */
+			continue;
 		if (m->lease.client == client && r == 0 && frozen) {
 			lease_frozen(m);
 			continue;

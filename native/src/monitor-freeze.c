@@ -146,9 +146,11 @@ static int watch(struct monitor *m, const struct cgroup_path *path, uint64_t tim
 	if (period == 0)
 		return 0;
 	fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (fd < 0 || timerfd_settime(fd, 0, &when, NULL) < 0)
+	if (fd < 0)
 		return -errno;
 	m->freeze.timer = (struct source){.fd = fd, .events = EPOLLIN, .ready = on_timer};
+	if (timerfd_settime(fd, 0, &when, NULL) < 0)
+		return -errno;
 	return loop_add(m->loop, &m->freeze.timer);
 }
 
@@ -161,24 +163,29 @@ int freeze_begin(struct monitor *m, bool freeze, uint64_t timeout_ms)
 		return -ENOENT;
 	if (!freeze)
 		lease_lost(m);
-	if (m->freeze.wanted >= 0) { /* the other way round: who waits for it is told */
-		bool was = m->freeze.wanted == 1;
-		if (was != freeze) {
-			freeze_close(m);
-			clients_frozen(m, freeze, -ECANCELED);
-		}
+	if (m->freeze.wanted == !freeze) { /* who waits for the other way round is told */
+		freeze_close(m);
+		clients_frozen(m, freeze, -ECANCELED);
 	}
-	if (m->freeze.wanted < 0 && freeze)
+	if (m->freeze.wanted >= 0) { /* asked for already */
+		look(m);
+		return 0;
+	}
+	if (freeze)
 		monitor_set_state(m, STATE_FREEZING);
 	r = write_wanted(path, freeze);
-	if (r == 0 && m->freeze.wanted < 0) {
+	if (r == 0) {
 		m->freeze.wanted = freeze;
 		m->freeze.looks = 0;
 		m->freeze.deadline_ms = timeout_ms ? monotonic_ms() + timeout_ms : 0;
 		r = watch(m, path, timeout_ms);
 	}
-	if (r < 0) {
+	if (r < 0) { /* it may be frozen by now, and nobody would see that */
 		freeze_close(m);
+		if (freeze) {
+			freeze_thaw_now(m);
+			monitor_set_state(m, STATE_THAWED);
+		}
 		return r;
 	}
 	look(m);

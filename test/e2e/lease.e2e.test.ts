@@ -1,13 +1,15 @@
 /** A freeze on a lease ends with its holder, whatever becomes of it. */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { makePaths, runDir } from '../../src/host/paths.ts'
 import { decodeJson, encodeJson, FrameDecoder } from '../../src/monitor/frame.ts'
 import type { Reply, Request } from '../../src/protocol/generated.ts'
-import { eventually, freshName, leavesNothing, must, repoRoot, tlxc } from '../helpers/e2e.ts'
+import { eventually, freshName, leavesNothing, must, repoRoot, run, tlxc } from '../helpers/e2e.ts'
+import { makeImage, mountImage, unmountAll } from '../helpers/loop-fs.ts'
 
 const name = freshName('lease')
 let socketPath = ''
@@ -36,9 +38,14 @@ interface Holder {
   reply(): Promise<Reply | null>
 }
 
-async function ask(body: Omit<Request, 'version'>): Promise<Holder> {
+async function ask(body: Omit<Request, 'version'>, before?: () => void): Promise<Holder> {
   const socket = connect(socketPath)
   await once(socket, 'connect')
+  if (before !== undefined) {
+    // The monitor has taken the connection by then.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    before()
+  }
   socket.write(encodeJson({ version: 1, ...body }))
   const decoder = new FrameDecoder()
   const replies: Reply[] = []
@@ -150,4 +157,61 @@ test('it can be killed while it is frozen on a lease', async () => {
   expect(await holder.reply()).toMatchObject({ ok: true })
   await must('stop', '-k', '-n', name)
   await must('start', '-n', name, '-s', 'lxc.net=')
+})
+
+const monitorPid = async (): Promise<number> => {
+  const init = (await must('info', '-n', name, '-pH')).trim()
+  return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${init}/status`, 'utf8'))?.[1])
+}
+
+test('a monitor that has no descriptor left to watch a freeze takes it back', async () => {
+  const monitor = await monitorPid()
+  let limits = ''
+  const holder = await ask({ op: 'freeze', timeout_ms: 5_000 }, () => {
+    limits = execFileSync('prlimit', ['--pid', String(monitor), '--nofile', '--raw', '--noheadings', '--output', 'SOFT,HARD'], { encoding: 'utf8' }).trim()
+    // One for the file that is written and the one that is watched, one after the other; none for the timer.
+    const used = new Set(readdirSync(`/proc/${monitor}/fd`).map(Number))
+    const second = Array.from({ length: used.size + 2 }, (_, fd) => fd).filter((fd) => !used.has(fd))[1] ?? 0
+    execFileSync('prlimit', ['--pid', String(monitor), `--nofile=${second}:`])
+  })
+  try {
+    expect(await holder.reply()).toMatchObject({ ok: false, error: 'failed' })
+  } finally {
+    execFileSync('prlimit', ['--pid', String(monitor), `--nofile=${limits.replace(/\s+/, ':')}`])
+  }
+  expect(await state()).toBe('RUNNING')
+  await must('attach', '-n', name, '--', 'true')
+})
+
+/** What waits for a frozen file system cannot be frozen: it is in the kernel, and does not come out. */
+test('a freeze that does not come to its end is called off by an unfreeze', async () => {
+  const base = join(process.env['TLXC_ROOT'] ?? '', 'stuck')
+  mkdirSync(base)
+  makeImage(`${base}.img`, 'ext4', 16)
+  mountImage(`${base}.img`, base, 'ext4')
+  chmodSync(base, 0o777)
+  try {
+    await must('stop', '-k', '-n', name)
+    await must('start', '-n', name, '-s', 'lxc.net=', '-s', `lxc.mount.entry=${base} mnt none bind 0 0`)
+    execFileSync('fsfreeze', ['-f', base])
+    const stuck = tlxc('attach', '-n', name, '--', 'touch', '/mnt/file')
+    let freezing: ReturnType<typeof tlxc> | undefined
+    try {
+      await eventually('it is stuck', async () => / D .*touch/.test((await run('ps', ['-eo', 'pid,stat,args'])).stdout.replaceAll(/ D\S*/g, ' D ')))
+      freezing = tlxc('freeze', '-n', name)
+      await eventually('it freezes', async () => (await state()) === 'FREEZING')
+      await must('unfreeze', '-n', name)
+      expect((await freezing).code).toBe(1)
+      await isRunning()
+    } finally {
+      execFileSync('fsfreeze', ['-u', base])
+    }
+    expect((await stuck).code).toBe(0)
+  } finally {
+    await must('stop', '-k', '-n', name)
+    unmountAll(base)
+    rmdirSync(base)
+    rmSync(`${base}.img`)
+    await must('start', '-n', name, '-s', 'lxc.net=')
+  }
 })
