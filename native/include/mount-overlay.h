@@ -11,10 +11,10 @@ int overlay_root(struct monitor *m, int userns);
 /* overlay-view.c: attaches the detached mount where the host sees the files. -errno with m->failure filled. */
 int overlay_attach_view(struct monitor *m, int tree);
 /* The superblock that is under the view already, as a detached mount: that of a stopped container without an id map, or what a reboot
- * left; no second one may be made of the same upper. -errno, -ENOENT when it is not there any more. */
+ * left; no second one may be made of the same upper. -errno with m->failure filled. */
 int overlay_take_from_view(struct monitor *m);
-/* Takes the host's view of a stopped container away, unless the container can have its superblock. Before the stage exists: its mount
- * namespace would hold a copy. */
+/* Takes the host's view of a stopped container away, unless the container can have its superblock (then m->view), and makes sure that
+ * nothing else has the upper. Before the stage exists: its mount namespace would hold a copy. */
 int overlay_take_view_away(struct monitor *m);
 /* When nothing of the container is left: the view shows the files unshifted again. Failures are logged; the next command mends them. */
 void overlay_stopped(struct monitor *m);

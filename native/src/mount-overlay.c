@@ -205,11 +205,10 @@ static int make_new(struct monitor *m, int userns)
 
 int overlay_root(struct monitor *m, int userns)
 {
-	cleanup_fd int tree = m->view ? overlay_take_from_view(m) : -ENOENT;
+	/* Whatever keeps it from being taken: with the superblock of the view still there a second one would destroy data. */
+	cleanup_fd int tree = m->view ? overlay_take_from_view(m) : make_new(m, userns);
 	int r;
 
-	if (tree < 0)
-		tree = make_new(m, userns);
 	if (tree < 0)
 		return tree;
 	r = mount_host_rootfs_attrs(m->plan, tree, &m->failure);

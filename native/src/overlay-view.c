@@ -62,43 +62,6 @@ int overlay_attach_view(struct monitor *m, int tree)
 	return 0;
 }
 
-/* A privileged container that shuts down remounts its root read-only, and with it the superblock. */
-static int make_writable(int parent, const char *name)
-{
-	cleanup_fd int fs = mnt_fs_pick_at(parent, name);
-	int r = fs < 0 ? fs : mnt_fs_set(fs, "rw", NULL);
-
-	return r < 0 ? r : mnt_fs_reconfigure(fs);
-}
-
-int overlay_take_from_view(struct monitor *m)
-{
-	cleanup_fd int parent = -1, tree = -1;
-	const char *name;
-	uint64_t id;
-	int r = look_at_view(m->view, &parent, &name, &id);
-
-	if (r < 0 || id != m->view_id)
-		return -ENOENT;
-	r = make_writable(parent, name);
-	if (r < 0)
-		return r;
-	tree = mnt_clone_at(parent, name);
-	r = tree < 0 ? tree : mnt_set(tree, false, 0, MNT_NOSUID | MNT_NODEV, MNT_PRIVATE);
-	return r < 0 ? r : steal_fd(&tree);
-}
-
-static int tell_busy(struct monitor *m, int r, const struct storage_report *report)
-{
-	char detail[1024];
-	int n = snprintf(detail, sizeof(detail), "%s", report->detail ? report->detail : m->plan->rootfs.overlay->view);
-
-	for (size_t i = 0; i < report->n_busy && i < 5 && n >= 0 && (size_t)n < sizeof(detail); i++)
-		n += snprintf(detail + n, sizeof(detail) - (size_t)n, "%s process %llu (%s: %s)", i ? "," : " is in use by",
-			      (unsigned long long)report->busy[i].pid, report->busy[i].comm, report->busy[i].what);
-	return failure_note(&m->failure, r, "rootfs", report->syscall, detail, "take the view of the files away");
-}
-
 /* Without an id map the container's root can be the superblock of the view. Not a volatile one: the view writes safely. */
 static bool is_shared(const struct monitor *m)
 {
@@ -118,6 +81,55 @@ static bool shows_stack(const struct overlay *overlay, uint64_t id)
 	return shows;
 }
 
+/* Whether the mount there is what we attached: the kernel gives the number of a mount that is gone to the next one. */
+static bool is_own(const struct monitor *m, uint64_t id)
+{
+	const struct overlay *overlay = m->plan->rootfs.overlay;
+
+	/* the options of an upper in memory are those of another mount namespace */
+	return m->view && id == m->view_id && (overlay->memory || shows_stack(overlay, id));
+}
+
+/* A privileged container that shuts down remounts its root read-only, and with it the superblock. */
+static int make_writable(int parent, const char *name)
+{
+	cleanup_fd int fs = mnt_fs_pick_at(parent, name);
+	int r = fs < 0 ? fs : mnt_fs_set(fs, "rw", NULL);
+
+	return r < 0 ? r : mnt_fs_reconfigure(fs);
+}
+
+int overlay_take_from_view(struct monitor *m)
+{
+	cleanup_fd int parent = -1, tree = -1;
+	const char *name;
+	uint64_t id;
+	int r = look_at_view(m->view, &parent, &name, &id);
+
+	if (r == 0 && !is_own(m, id))
+		r = -ESTALE;
+	if (r == 0)
+		r = make_writable(parent, name);
+	if (r < 0)
+		return failure_note(&m->failure, r, "rootfs", "open", m->view, "take the root file system from its view");
+	tree = mnt_clone_at(parent, name);
+	r = tree < 0 ? tree : mnt_set(tree, false, 0, MNT_NOSUID | MNT_NODEV, MNT_PRIVATE);
+	if (r < 0)
+		return failure_note(&m->failure, r, "rootfs", "open_tree", m->view, "take the root file system from its view");
+	return steal_fd(&tree);
+}
+
+static int tell_busy(struct monitor *m, int r, const struct storage_report *report)
+{
+	char detail[1024];
+	int n = snprintf(detail, sizeof(detail), "%s", report->detail ? report->detail : m->plan->rootfs.overlay->view);
+
+	for (size_t i = 0; i < report->n_busy && i < 5 && n >= 0 && (size_t)n < sizeof(detail); i++)
+		n += snprintf(detail + n, sizeof(detail) - (size_t)n, "%s process %llu (%s: %s)", i ? "," : " is in use by",
+			      (unsigned long long)report->busy[i].pid, report->busy[i].comm, report->busy[i].what);
+	return failure_note(&m->failure, r, "rootfs", report->syscall, detail, "take the view of the files away");
+}
+
 /* With the host's view still there, its superblock has the upper; a second one would destroy data. */
 int overlay_take_view_away(struct monitor *m)
 {
@@ -128,14 +140,15 @@ int overlay_take_view_away(struct monitor *m)
 	uint64_t id;
 	int r;
 
-	if (!overlay || !overlay->view || m->view) /* after a reboot its own is there, which stays */
+	if (!overlay || !overlay->view)
 		return 0;
 	r = look_at_view(overlay->view, &parent, &name, &id);
 	if (r < 0)
 		return failure_note(&m->failure, r, "rootfs", "open", overlay->view, "mount the layers");
-	if (!id)
+	if (is_own(m, id)) /* after a reboot, and it stays */
 		return 0;
-	if (is_shared(m) && shows_stack(overlay, id)) {
+	free(steal_ptr(&m->view));
+	if (id && is_shared(m) && shows_stack(overlay, id)) {
 		m->view_id = id;
 		m->view = strdup(overlay->view);
 		return m->view ? 0 : -ENOMEM;
@@ -163,13 +176,15 @@ static void change_view(const struct overlay *overlay)
 	struct stack stack = overlay_stack(overlay);
 	struct storage_report report = {};
 	const char *outcome;
+	bool anew = !overlay->volatile_; /* that one is deleted now */
 	int r;
 
 	stack.memory = false; /* that went with the root */
-	r = storage_unmount(overlay->view, NULL, NULL, &outcome, &report);
+	/* A copy of the view in another mount namespace has the upper yet. When somebody writes there the next command says who. */
+	r = storage_unmount(overlay->view, anew ? overlay->pool : NULL, anew ? overlay->upper : NULL, &outcome, &report);
 	if (r < 0) {
 		warn("unmount", overlay->view, r, &report);
-	} else if (!overlay->volatile_) { /* that one is deleted now */
+	} else if (anew) {
 		r = storage_mount_view(overlay->view, overlay->pool, &stack, &outcome, &report);
 		if (r < 0)
 			warn("mount the layers on", overlay->view, r, &report);
@@ -187,7 +202,7 @@ static bool keep_view(struct monitor *m)
 	/* a namespace of the monitor's own ends with it, and the view in it */
 	if (!m->view || !is_shared(m) || m->plan->monitor_unshare)
 		return false;
-	return look_at_view(m->view, &parent, &name, &id) == 0 && id == m->view_id && make_writable(parent, name) == 0;
+	return look_at_view(m->view, &parent, &name, &id) == 0 && is_own(m, id) && make_writable(parent, name) == 0;
 }
 
 void overlay_stopped(struct monitor *m)

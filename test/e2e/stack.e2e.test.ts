@@ -215,6 +215,19 @@ describe.each([
     holder.kill('SIGKILL')
   })
 
+  if (!shares) test('over a copy of its view in which somebody writes nothing is mounted, and the next start names him', async () => {
+    await start()
+    await attach('touch /written')
+    const script = `exec 5>>${view}/written; echo ready; exec sleep 100`
+    const holder = spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await new Promise((resolve) => holder.stdout.once('data', resolve))
+    await must('stop', '-k', '-n', name)
+    expect(mountOf(view)).toBe('')
+    expect(await start()).toMatchObject({ ok: false, code: 'rootfs', detail: expect.stringContaining(`process ${holder.pid ?? 0} (`) as string })
+    holder.kill('SIGKILL')
+    await eventually('it is free', async () => (await unmount()).ok)
+  })
+
   test('the root of a running container is left alone, and named', async () => {
     const { init_pid: pid } = await start()
     expect(await unmount()).toMatchObject({ ok: false, errno: 16, busy: [{ pid, what: `running in tlxc:${name}` }] })
