@@ -14,7 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
-enum { MAX_TAIL = 1024, MAX_VECTOR = 512 };
+enum { MAX_TAIL = 1024, MAX_VECTOR = 512, PIPE_BLOCKS = 16 };
 
 struct hook_run {
 	struct source output;
@@ -113,7 +113,7 @@ static int wait_program(struct hook_run *run, pid_t pid)
 		if (run->monitor->killed && run->monitor->phase == PHASE_STARTING)
 			kill(pid, SIGKILL);
 	}
-	while (!run->ended) {
+	for (int i = 0; !run->ended && i < PIPE_BLOCKS; i++) {
 		struct pollfd rest = {.fd = run->output.fd, .events = POLLIN};
 		if (poll(&rest, 1, 0) <= 0)
 			break;

@@ -3,16 +3,18 @@
 
 #include "cleanup.h"
 #include "fd.h"
+#include "proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { KEPT_OUTPUT = 1024 };
+enum { KEPT_OUTPUT = 1024, PIPE_BLOCKS = (64 << 10) / KEPT_OUTPUT };
 
 static char **hook_environment(const struct stage *stage, enum hook_type type)
 {
@@ -54,18 +56,40 @@ __attribute__((noreturn)) static void run_child(const struct hook *hook, char **
 	_exit(127);
 }
 
-/* Keeps the tail: the last lines say what went wrong. */
-static void read_tail(int fd, char tail[KEPT_OUTPUT + 1])
+/* Keeps the end: the last lines say what went wrong. */
+static size_t append(char tail[KEPT_OUTPUT + 1], size_t used, const char *block, size_t got)
 {
+	size_t over = used + got > KEPT_OUTPUT ? used + got - KEPT_OUTPUT : 0;
+
+	memmove(tail, tail + over, used - over);
+	memcpy(tail + used - over, block, got);
+	return used + got - over;
+}
+
+/* Until the hook has ended, and what is in the pipe then: what it left running in the background may hold that for ever. */
+static void read_tail(int fd, pid_t pid, char tail[KEPT_OUTPUT + 1])
+{
+	cleanup_fd int pidfd = proc_pidfd_open(pid);
+	struct pollfd ready[2] = { { .fd = fd, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
 	char block[KEPT_OUTPUT];
 	size_t used = 0;
-	ssize_t n;
 
-	while ((n = read(fd, block, sizeof(block))) > 0 || (n < 0 && errno == EINTR)) {
-		size_t got = n > 0 ? (size_t)n : 0, over = used + got > KEPT_OUTPUT ? used + got - KEPT_OUTPUT : 0;
-		memmove(tail, tail + over, used - over);
-		memcpy(tail + used - over, block, got);
-		used += got - over;
+	for (int left = PIPE_BLOCKS; left > 0;) {
+		bool ended = ready[1].revents != 0;
+		int r = poll(ready, 2, ended ? 0 : -1);
+		ssize_t n;
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0 || (ended && !ready[0].revents))
+			break;
+		if (!ready[0].revents)
+			continue;
+		n = read(fd, block, sizeof(block));
+		if (n <= 0)
+			break;
+		used = append(tail, used, block, (size_t)n);
+		left -= ended;
 	}
 	while (used > 0 && tail[used - 1] == '\n')
 		used--;
@@ -90,7 +114,7 @@ static int run(struct stage *stage, const struct hook *hook)
 	if (pid == 0)
 		run_child(hook, env, to);
 	close(steal_fd(&to));
-	read_tail(from, tail);
+	read_tail(from, pid, tail);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

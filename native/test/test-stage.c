@@ -181,6 +181,13 @@ static void test_execute(bool unprivileged)
 	drive_run(&drive, stage_path);
 	report("execute: death by a signal", &drive, drive.exit_packet == 9 && WEXITSTATUS(drive.status) == 137);
 	drive_end(&drive);
+	drive_begin(&drive, unprivileged);
+	drive_set(&drive, "hooks",
+		  "[{'type':'mount','argv':['/bin/sh','-c','sleep 100 & yes no end & echo ready']},"
+		  "{'type':'mount','argv':['/bin/sh','-c','sleep 100 & echo no good; exit 3']}]");
+	drive_run(&drive, stage_path);
+	report("what a hook leaves in the background is not waited for", &drive, strstr(drive.failure, "exited with 3: no good") != NULL);
+	drive_end(&drive);
 }
 
 int main(int argc, char **argv)
