@@ -69,8 +69,12 @@ static int remove_children(struct removal *removal, int fd, int depth)
 	while (r == 0 && (entry = readdir(listing))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		if (entry->d_type == DT_DIR || (unlinkat(fd, entry->d_name, 0) < 0 && errno == EISDIR))
+		if (entry->d_type != DT_DIR && unlinkat(fd, entry->d_name, 0) == 0)
+			continue;
+		if (entry->d_type == DT_DIR || errno == EISDIR)
 			r = remove_directory(removal, fd, entry->d_name, depth);
+		else if (errno != ENOENT)
+			r = tree_fail("unlinkat", entry->d_name);
 	}
 	return r;
 }

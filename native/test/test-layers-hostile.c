@@ -1,6 +1,7 @@
 /* Trees that a hostile container makes, uppers that change under the copier, full disks, kills: livesnap and compose either copy all of it
  * or leave nothing behind. */
 #include "layers.h"
+#include "tree.h"
 
 #include <signal.h>
 
@@ -253,6 +254,25 @@ static void test_full_disk(void)
 	umount2("small", 0);
 }
 
+/* A name that cannot be removed (a mount point, an immutable file) ends it, and is named. */
+static void test_remove(void)
+{
+	int r, left;
+
+	mkdir("r", 0755);
+	mkdir("r/d", 0755);
+	close(open("r/d/f", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	if (mount("r/d/f", "r/d/f", NULL, MS_BIND, NULL) < 0)
+		abort();
+	alarm(20);
+	r = tree_remove(AT_FDCWD, "r");
+	ok(r == -EBUSY && strcmp(tree_trouble.name, "f") == 0, "what cannot be removed is told, not tried for ever");
+	umount2("r/d/f", 0);
+	left = tree_remove(AT_FDCWD, "r");
+	alarm(0);
+	ok(left == 0 && access("r", F_OK) < 0, "the rest is removed later");
+}
+
 int main(int argc, char **argv)
 {
 	(void)argc;
@@ -265,5 +285,6 @@ int main(int argc, char **argv)
 	test_churn();
 	test_kill();
 	test_full_disk();
+	test_remove();
 	return leave_pool();
 }
