@@ -26,6 +26,7 @@ struct compose_dir {
 struct compose_link {
 	struct compose_link *next;
 	uint64_t ino;
+	uint32_t dev_major, dev_minor;
 	struct tree_dir *out;
 	char *name;
 };

@@ -55,6 +55,12 @@ static int copy_entry(struct compose *compose, int from, const char *name, const
 	return r;
 }
 
+/* Layers may be subvolumes, each with numbers of its own. */
+static bool is_of(const struct compose_link *link, const struct tree_stat *stat)
+{
+	return link->ino == stat->ino && link->dev_major == stat->dev_major && link->dev_minor == stat->dev_minor;
+}
+
 static int link_to_first(const struct compose_link *first, int to, const char *name)
 {
 	int from = tree_dir_open(first->out), r = 0;
@@ -76,14 +82,17 @@ int compose_entry(struct compose *compose, int from, const char *name, const str
 		return copy_entry(compose, from, name, stat, to, buffer);
 	/* Held while it is copied: another name of it may only be linked to the finished file. */
 	pthread_mutex_lock(&compose->links_lock);
-	for (link = *bucket; link && link->ino != stat->ino; link = link->next)
+	for (link = *bucket; link && !is_of(link, stat); link = link->next)
 		;
 	if (link) {
 		r = link_to_first(link, to, name);
 	} else {
 		r = copy_entry(compose, from, name, stat, to, buffer);
 		link = tree_alloc(1, sizeof(*link));
-		*link = (struct compose_link){ .next = *bucket, .ino = stat->ino, .out = tree_dir_ref(out), .name = tree_strdup(name) };
+		*link = (struct compose_link){
+			.next = *bucket, .ino = stat->ino, .dev_major = stat->dev_major, .dev_minor = stat->dev_minor,
+			.out = tree_dir_ref(out), .name = tree_strdup(name),
+		};
 		*bucket = link;
 	}
 	pthread_mutex_unlock(&compose->links_lock);

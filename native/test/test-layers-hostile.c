@@ -273,6 +273,43 @@ static void test_remove(void)
 	ok(left == 0 && access("r", F_OK) < 0, "the rest is removed later");
 }
 
+static void make_linked(const char *layer, const char *name)
+{
+	char *first = format("%s/%s1", layer, name);
+	int fd;
+
+	mkdir(layer, 0755);
+	if (mount("layer", layer, "tmpfs", 0, "mode=755") < 0)
+		abort();
+	fd = open(first, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (write(fd, name, 1) != 1 || link(first, format("%s/%s2", layer, name)) < 0)
+		abort();
+	close(fd);
+}
+
+/* Subvolumes number their inodes each for itself. */
+static void test_same_numbers(void)
+{
+	struct stat a, b, a2 = {}, b1 = {}, b2 = {};
+	json_t *report;
+
+	make_linked("la", "a");
+	make_linked("lb", "b");
+	stat("la/a1", &a);
+	stat("lb/b1", &b);
+	report = run("compose", format("{\"version\":%d,\"pool\":\"%s\",\"layers\":[\"la\",\"lb\"],\"keep_whiteouts\":true,\"out\":\"cs\",\"reflink\":false}",
+				       PROTOCOL_VERSION, pool));
+	if (report)
+		ok(stat("cs/a2", &a2) == 0 && stat("cs/b1", &b1) == 0 && stat("cs/b2", &b2) == 0 && a2.st_ino != b1.st_ino && b1.st_ino == b2.st_ino &&
+			   a2.st_nlink == 2,
+		   "files of two layers with one inode number (%d) are two files", a.st_ino == b.st_ino);
+	else
+		ok(false, "compose of two file systems");
+	json_decref(report);
+	umount2("la", 0);
+	umount2("lb", 0);
+}
+
 int main(int argc, char **argv)
 {
 	(void)argc;
@@ -286,5 +323,6 @@ int main(int argc, char **argv)
 	test_kill();
 	test_full_disk();
 	test_remove();
+	test_same_numbers();
 	return leave_pool();
 }
