@@ -1,6 +1,7 @@
 /* Control groups of a container: leaves made, entered, limited, frozen, emptied and removed, in v1, hybrid and v2 layouts. */
 #pragma once
 #include "failure.h"
+#include <limits.h>
 #include <sys/types.h>
 
 struct cgroups {
@@ -37,5 +38,17 @@ const struct cgroup_path *cgroups_find(const struct cgroups *cgroups, const char
 
 /* Kills every process below an absolute cgroup path and removes the tree; 0 also when it is not there. */
 int cgroup_remove_tree(const char *path, uint64_t version);
+/* Moves every process of a dead monitor's leaf up, and removes it if that leaves it empty. */
+void cgroup_leave_leaf(const char *leaf, uint64_t version);
 /* 0, or -errno; joins with one slash. */
 int path_join(char *ret, size_t size, const char *left, const char *right);
+
+/* For the files that make and leave them. */
+bool cgroup_has_controller(char *const *controllers, size_t n, const char *name);
+/* The absolute path of a cgroup below base; *ret_base is the length of mount and base in it. */
+int cgroup_absolute(const struct cgroup_hierarchy *hierarchy, const char *name, char ret[PATH_MAX], size_t *ret_base);
+int cgroup_move(const char *path, pid_t pid);
+/* One thread, 0 for this one: that "tasks" of v1 takes without a grace period, its own number it does not. */
+int cgroup_move_thread(const char *path, pid_t tid);
+/* Removes what was made, the latest first, but for the first keep ones. */
+void cgroups_undo_made(struct cgroups *cgroups, size_t keep);

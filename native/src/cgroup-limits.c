@@ -4,17 +4,12 @@
 #include "fd.h"
 #include "log.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
-#include "proc.h"
 
-enum { MAX_PROCS_FILE = 4 << 20, KILL_WAIT_MS = 2000, MAX_TRIES = 40 };
+enum { MAX_LIST = 4096 };
 
 /* "memory.limit_in_bytes" belongs to controller memory; blkio-like names have no further rule. */
 static const struct cgroup_path *path_of(const struct cgroups *cgroups, const struct cgroup_limit *limit)
@@ -57,7 +52,7 @@ static bool is_kept_back(const struct cgroup_path *path, const char *limit)
 	for (size_t i = 0; i < path->n_controllers; i++)
 		is_there |= strlen(path->controllers[i]) == length && strncmp(path->controllers[i], limit, length) == 0;
 	return is_there && path->version == 2 && path_join(file, sizeof(file), path->payload, "cgroup.controllers") == 0 &&
-	       fd_read_file(AT_FDCWD, file, MAX_PROCS_FILE, &text, NULL) == 0 && !lists(text, limit, length);
+	       fd_read_file(AT_FDCWD, file, MAX_LIST, &text, NULL) == 0 && !lists(text, limit, length);
 }
 
 static int note_kept_back(const struct cgroup_path *path, const struct cgroup_limit *limit, struct failure *failure)
@@ -113,112 +108,4 @@ int cgroups_apply_devices(const struct cgroups *cgroups, const struct device_rul
 			return failure_note(failure, r, "cgroup", "write", file, "apply the device rule \"%s\"", rules[i].rule);
 	}
 	return 0;
-}
-
-/* SIGKILL to all of one cgroup, then waits until the first of them is gone; no polling: a pidfd tells it. */
-static void kill_processes(int cgroup)
-{
-	cleanup_free char *text = NULL;
-	char *save = NULL;
-
-	if (fd_read_file(cgroup, "cgroup.procs", MAX_PROCS_FILE, &text, NULL) < 0)
-		return;
-	for (char *word = strtok_r(text, "\n", &save); word; word = strtok_r(NULL, "\n", &save)) {
-		cleanup_fd int pidfd = proc_pidfd_open(atoi(word));
-		struct pollfd gone = {.fd = pidfd, .events = POLLIN};
-
-		if (pidfd >= 0 && proc_pidfd_signal(pidfd, SIGKILL) == 0)
-			poll(&gone, 1, KILL_WAIT_MS);
-	}
-}
-
-/* Removes one without children, and what runs in it. */
-static int remove_leaf(int parent, const char *name)
-{
-	for (int i = 0; i < MAX_TRIES; i++) {
-		cleanup_fd int self = -1;
-
-		if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-			return 0;
-		if (errno != EBUSY)
-			return -errno;
-		self = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (self >= 0)
-			kill_processes(self);
-		if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-			return 0;
-		/* dead, but not yet taken off the cgroup by the kernel; v1 has no notification */
-		poll(NULL, 0, i < 5 ? 1 : 20);
-	}
-	return -EBUSY;
-}
-
-/* The name of any child; 0: there is none. */
-static int find_child(int cgroup, char ret[NAME_MAX + 1])
-{
-	int copy = openat(cgroup, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_dir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *entry;
-
-	if (!dir)
-		return -errno;
-	while ((entry = readdir(dir))) {
-		if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		snprintf(ret, NAME_MAX + 1, "%s", entry->d_name);
-		return 1;
-	}
-	return 0;
-}
-
-/* Down to the deepest first child, one level up again for each that is gone: root inside can nest them deeper than any path, or
- * the number of our descriptors, may be. */
-static int remove_below(int top)
-{
-	char names[2][NAME_MAX + 1];
-	cleanup_fd int at = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = at < 0 ? -errno : find_child(at, names[0]);
-
-	while (r > 0) {
-		cleanup_fd int child = openat(at, names[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		struct stat here, root;
-
-		r = child < 0 ? -errno : find_child(child, names[1]);
-		if (r > 0) {
-			close(at);
-			at = steal_fd(&child);
-			memcpy(names[0], names[1], sizeof(names[0]));
-			continue;
-		}
-		if (r == 0 || r == -ENOENT)
-			r = remove_leaf(at, names[0]);
-		if (r == 0)
-			r = find_child(at, names[0]);
-		if (r != 0 || fstat(at, &here) < 0 || fstat(top, &root) < 0 || (here.st_ino == root.st_ino && here.st_dev == root.st_dev))
-			continue;
-		/* none left here: this one is the next to go, by the way of its parent */
-		child = openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		r = child < 0 ? -errno : find_child(child, names[0]);
-		close(at);
-		at = steal_fd(&child);
-	}
-	return r;
-}
-
-int cgroup_remove_tree(const char *path, uint64_t version)
-{
-	cleanup_fd int top = -1;
-	char file[PATH_MAX];
-	int r;
-
-	if (rmdir(path) == 0 || errno == ENOENT)
-		return 0;
-	/* one write instead of a hunt, from 5.14 on */
-	if (version == 2 && path_join(file, sizeof(file), path, "cgroup.kill") == 0)
-		(void)fd_write_file(AT_FDCWD, file, "1");
-	top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (top < 0)
-		return errno == ENOENT ? 0 : -errno;
-	r = remove_below(top);
-	return r < 0 ? r : remove_leaf(AT_FDCWD, path);
 }

@@ -1,3 +1,4 @@
+/* Where the cgroups of a container are, and who is in them. */
 #include "cgroup.h"
 
 #include "cleanup.h"
@@ -8,10 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-enum { MAX_SUFFIX = 999, MAX_CGROUP_FILE = 1 << 20 };
 
 int path_join(char *ret, size_t size, const char *left, const char *right)
 {
@@ -26,7 +24,7 @@ int path_join(char *ret, size_t size, const char *left, const char *right)
 	return 0;
 }
 
-static bool has_controller(char *const *controllers, size_t n, const char *name)
+bool cgroup_has_controller(char *const *controllers, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(controllers[i], name) == 0)
@@ -38,103 +36,13 @@ const struct cgroup_path *cgroups_find(const struct cgroups *cgroups, const char
 {
 	for (size_t i = 0; i < cgroups->n_paths; i++) {
 		const struct cgroup_path *path = &cgroups->paths[i];
-		if (!controller ? path->version == 2 : path->version == 1 && has_controller(path->controllers, path->n_controllers, controller))
+		if (!controller ? path->version == 2 : path->version == 1 && cgroup_has_controller(path->controllers, path->n_controllers, controller))
 			return path;
 	}
 	return NULL;
 }
 
-/* A new cpuset of v1 has no cpus and no memory nodes, and takes no process before it has (unless cgroup.clone_children of
- * the parent is on): cpusets(7). */
-static int inherit_cpuset(const char *path)
-{
-	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
-
-	for (size_t i = 0; i < 2; i++) {
-		cleanup_free char *own = NULL, *parent = NULL;
-		char file[PATH_MAX], above[PATH_MAX];
-		int r;
-
-		if (path_join(file, sizeof(file), path, files[i]) < 0 || snprintf(above, sizeof(above), "%s/../%s", path, files[i]) >= PATH_MAX)
-			return -ENAMETOOLONG;
-		r = fd_read_file(AT_FDCWD, file, MAX_CGROUP_FILE, &own, NULL);
-		if (r < 0)
-			return r == -ENOENT ? 0 : r;
-		if (*own && *own != '\n')
-			continue;
-		r = fd_read_file(AT_FDCWD, above, MAX_CGROUP_FILE, &parent, NULL);
-		if (r == 0)
-			r = fd_write_file(AT_FDCWD, file, parent);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int note_made(struct cgroups *cgroups, const char *path)
-{
-	char **more = reallocarray(cgroups->made, cgroups->n_made + 1, sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	cgroups->made = more;
-	more[cgroups->n_made] = strdup(path);
-	if (!more[cgroups->n_made])
-		return -ENOMEM;
-	cgroups->n_made++;
-	return 0;
-}
-
-static int make_dir(struct cgroups *cgroups, const struct cgroup_hierarchy *hierarchy, const char *path)
-{
-	int r;
-
-	if (mkdir(path, 0755) < 0)
-		return -errno;
-	r = note_made(cgroups, path);
-	if (r == 0 && hierarchy->version == 1 && has_controller(hierarchy->controllers, hierarchy->n_controllers, "cpuset"))
-		r = inherit_cpuset(path);
-	return r;
-}
-
-/* v2: children see a controller only when every level above hands it on; one write each, since one that is refused
- * ("no internal processes", threaded domains) must not keep the others back. What a limit then lacks is told there. */
-static void enable_controllers(const struct cgroup_hierarchy *hierarchy, const char *path)
-{
-	char file[PATH_MAX], word[64];
-
-	if (hierarchy->version != 2 || path_join(file, sizeof(file), path, "cgroup.subtree_control") < 0)
-		return;
-	for (size_t i = 0; i < hierarchy->n_controllers; i++) {
-		int r;
-		snprintf(word, sizeof(word), "+%s", hierarchy->controllers[i]);
-		r = fd_write_file(AT_FDCWD, file, word);
-		if (r < 0)
-			log_info("%s: cannot enable controller %s: %s", path, hierarchy->controllers[i], strerror(-r));
-	}
-}
-
-/* Makes every missing level of base/name above the last one. */
-static int make_parents(struct cgroups *cgroups, const struct cgroup_hierarchy *hierarchy, const char *path, size_t base, bool enable)
-{
-	char level[PATH_MAX];
-
-	for (size_t i = base; path[i]; i++) {
-		int r;
-		if (path[i] != '/' || i == base)
-			continue;
-		snprintf(level, sizeof(level), "%.*s", (int)i, path);
-		r = make_dir(cgroups, hierarchy, level);
-		if (r < 0 && r != -EEXIST)
-			return r;
-		if (enable)
-			enable_controllers(hierarchy, level);
-	}
-	return 0;
-}
-
-/* The absolute path of a cgroup below base; *ret_base is the length of mount and base in it. */
-static int absolute(const struct cgroup_hierarchy *hierarchy, const char *name, char ret[PATH_MAX], size_t *ret_base)
+int cgroup_absolute(const struct cgroup_hierarchy *hierarchy, const char *name, char ret[PATH_MAX], size_t *ret_base)
 {
 	char base[PATH_MAX];
 	int r = path_join(base, sizeof(base), hierarchy->mount, hierarchy->base);
@@ -145,7 +53,7 @@ static int absolute(const struct cgroup_hierarchy *hierarchy, const char *name, 
 	return path_join(ret, PATH_MAX, base, name);
 }
 
-static void undo_made(struct cgroups *cgroups, size_t keep)
+void cgroups_undo_made(struct cgroups *cgroups, size_t keep)
 {
 	while (cgroups->n_made > keep) {
 		char *path = cgroups->made[--cgroups->n_made];
@@ -155,82 +63,7 @@ static void undo_made(struct cgroups *cgroups, size_t keep)
 	}
 }
 
-/* Of the host, not of a cgroup namespace: that one has a type, and may hold no processes beside children with controllers. */
-static bool is_host_root(const struct cgroup_hierarchy *hierarchy)
-{
-	char base[PATH_MAX], file[PATH_MAX];
-
-	if (path_join(base, sizeof(base), hierarchy->mount, hierarchy->base) < 0 || path_join(file, sizeof(file), base, "cgroup.type") < 0)
-		return false;
-	return strcmp(base, hierarchy->mount) == 0 && access(file, F_OK) < 0 && errno == ENOENT;
-}
-
-static bool started_in_v2_root(void)
-{
-	cleanup_free char *text = NULL;
-
-	if (fd_read_file(AT_FDCWD, "/proc/self/cgroup", MAX_CGROUP_FILE, &text, NULL) < 0)
-		return false;
-	return strncmp(text, "0::/\n", 5) == 0 || strstr(text, "\n0::/\n");
-}
-
-/* Entering and leaving a leaf of v2 costs a grace period of RCU (10 ms) each. Without controllers (hybrid) nothing is counted there and
- * "no internal processes" does not hold, nor does it in the root: the monitor stays where it was started, unless lxc.cgroup.dir.monitor
- * says where it belongs. */
-static bool wants_leaf(const struct cgroup_hierarchy *hierarchy, const char *name, bool payload)
-{
-	const char *slash = strrchr(name, '/');
-	bool by_default = strncmp(slash ? slash + 1 : name, "tlxc.monitor.", 13) == 0;
-
-	if (payload || !by_default || hierarchy->version == 1)
-		return true;
-	return hierarchy->n_controllers > 0 && !(is_host_root(hierarchy) && started_in_v2_root());
-}
-
-/* One leaf in every hierarchy that wants it, all with the same suffix; -EEXIST makes the caller try the next one. */
-static int make_leaves(struct cgroups *cgroups, const struct cgroup *plan, const char *name, bool payload, char **ret_failed)
-{
-	size_t keep = cgroups->n_made;
-
-	for (size_t i = 0; i < plan->n_hierarchies; i++) {
-		const struct cgroup_hierarchy *hierarchy = &plan->hierarchies[i];
-		char path[PATH_MAX];
-		size_t base;
-		int r = absolute(hierarchy, name, path, &base);
-
-		if (!wants_leaf(hierarchy, name, payload))
-			continue;
-		if (r == 0)
-			r = make_parents(cgroups, hierarchy, path, base, payload);
-		if (r == 0)
-			r = make_dir(cgroups, hierarchy, path);
-		if (r < 0) {
-			free(*ret_failed);
-			*ret_failed = strdup(path);
-			undo_made(cgroups, keep);
-			return r;
-		}
-	}
-	return 0;
-}
-
-static int make_free_leaves(struct cgroups *cgroups, const struct cgroup *plan, const char *name, bool payload, char ret_name[PATH_MAX],
-			    struct failure *failure)
-{
-	cleanup_free char *failed = NULL;
-	int r;
-
-	if (snprintf(ret_name, PATH_MAX, "%s", name) >= PATH_MAX)
-		return failure_note(failure, -ENAMETOOLONG, "cgroup", NULL, name, "make the cgroup");
-	r = make_leaves(cgroups, plan, ret_name, payload, &failed);
-	for (int i = 1; r == -EEXIST && i <= MAX_SUFFIX; i++) {
-		snprintf(ret_name, PATH_MAX, "%.*s-%d", PATH_MAX - 16, name, i);
-		r = make_leaves(cgroups, plan, ret_name, payload, &failed);
-	}
-	return r < 0 ? failure_note(failure, r, "cgroup", "mkdir", failed, "make the cgroup %s", name) : 0;
-}
-
-static int move_to(const char *path, pid_t pid)
+int cgroup_move(const char *path, pid_t pid)
 {
 	char file[PATH_MAX], text[24];
 	int r = path_join(file, sizeof(file), path, "cgroup.procs");
@@ -239,8 +72,7 @@ static int move_to(const char *path, pid_t pid)
 	return r < 0 ? r : fd_write_file(AT_FDCWD, file, text);
 }
 
-/* One thread, 0 for this one: that "tasks" of v1 takes without a grace period, its own number it does not. */
-static int move_thread(const char *path, pid_t tid)
+int cgroup_move_thread(const char *path, pid_t tid)
 {
 	char file[PATH_MAX], text[24];
 	int r = path_join(file, sizeof(file), path, "tasks");
@@ -248,136 +80,7 @@ static int move_thread(const char *path, pid_t tid)
 	snprintf(text, sizeof(text), "%d", (int)tid);
 	if (r == 0)
 		r = fd_write_file(AT_FDCWD, file, text);
-	return r == -ENOENT ? move_to(path, tid) : r;
-}
-
-static int fill_paths(struct cgroups *cgroups, const struct cgroup *plan, const char *monitor)
-{
-	cgroups->paths = calloc(plan->n_hierarchies + 1, sizeof(*cgroups->paths));
-	if (!cgroups->paths)
-		return -ENOMEM;
-	for (size_t i = 0; i < plan->n_hierarchies; i++) {
-		const struct cgroup_hierarchy *hierarchy = &plan->hierarchies[i];
-		struct cgroup_path *path = &cgroups->paths[i];
-		char text[PATH_MAX];
-		size_t base;
-
-		path->version = hierarchy->version;
-		path->controllers = calloc(hierarchy->n_controllers + 1, sizeof(char *));
-		for (size_t j = 0; path->controllers && j < hierarchy->n_controllers; j++)
-			path->controllers[path->n_controllers++] = strdup(hierarchy->controllers[j]);
-		if (absolute(hierarchy, monitor, text, &base) < 0)
-			return -ENAMETOOLONG;
-		path->monitor = strdup(wants_leaf(hierarchy, monitor, false) ? text : "");
-		path->payload = strdup("");
-		path->init = strdup("");
-		cgroups->n_paths++;
-	}
-	return 0;
-}
-
-int cgroups_make_monitor(struct cgroups *cgroups, const struct cgroup *plan, struct failure *failure)
-{
-	char name[PATH_MAX];
-	int r = make_free_leaves(cgroups, plan, plan->monitor, false, name, failure);
-
-	if (r == 0)
-		r = fill_paths(cgroups, plan, name);
-	if (r < 0)
-		return failure_note(failure, r, "cgroup", NULL, NULL, "make the monitor's cgroup");
-	for (size_t i = 0; i < cgroups->n_paths; i++) {
-		r = *cgroups->paths[i].monitor ? move_thread(cgroups->paths[i].monitor, 0) : 0;
-		if (r < 0)
-			return failure_note(failure, r, "cgroup", "write", cgroups->paths[i].monitor, "move the monitor to its cgroup");
-	}
-	return 0;
-}
-
-/* /sys/kernel/cgroup/delegate lists what may be given away; before 4.15 it is these. */
-static void delegate(const char *path, uid_t uid, gid_t gid)
-{
-	static const char fallback[] = "cgroup.procs\ncgroup.threads\ncgroup.subtree_control\nmemory.oom.group\n";
-	cleanup_free char *text = NULL;
-	cleanup_fd int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char *save = NULL;
-
-	if (dir < 0 || fchownat(dir, "", uid, gid, AT_EMPTY_PATH) < 0)
-		log_warn("%s: cannot give it to the container: %s", path, strerror(errno));
-	if (fd_read_file(AT_FDCWD, "/sys/kernel/cgroup/delegate", 4096, &text, NULL) < 0)
-		text = strdup(fallback);
-	for (char *file = text ? strtok_r(text, "\n", &save) : NULL; file; file = strtok_r(NULL, "\n", &save))
-		if (fchownat(dir, file, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-			log_warn("%s/%s: cannot give it to the container: %s", path, file, strerror(errno));
-	/* v1 knows this one beside cgroup.procs */
-	if (fchownat(dir, "tasks", uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-		log_warn("%s/tasks: %s", path, strerror(errno));
-}
-
-static bool safe_to_delegate(const struct cgroup_path *path)
-{
-	return path->version == 2 || has_controller(path->controllers, path->n_controllers, "name=systemd");
-}
-
-/* Above the payload, every level from the root of the hierarchy down to base must hand the controllers on. */
-static void enable_above(const struct cgroup_hierarchy *hierarchy)
-{
-	char base[PATH_MAX], level[PATH_MAX];
-	size_t mount = strlen(hierarchy->mount), i;
-
-	if (hierarchy->version != 2 || path_join(base, sizeof(base), hierarchy->mount, hierarchy->base) < 0)
-		return;
-	for (i = mount; base[i]; i++) {
-		if (base[i] != '/')
-			continue;
-		snprintf(level, sizeof(level), "%.*s", (int)i, base);
-		enable_controllers(hierarchy, level);
-	}
-	enable_controllers(hierarchy, base);
-}
-
-static int make_inner(struct cgroups *cgroups, const struct cgroup *plan, size_t i, const char *payload)
-{
-	struct cgroup_path *path = &cgroups->paths[i];
-	char text[PATH_MAX], inner[PATH_MAX];
-	size_t base;
-	int r = absolute(&plan->hierarchies[i], payload, text, &base);
-
-	if (r < 0)
-		return r;
-	free(path->payload);
-	path->payload = strdup(text);
-	if (plan->payload_inner) {
-		enable_controllers(&plan->hierarchies[i], text);
-		r = path_join(inner, sizeof(inner), text, plan->payload_inner);
-		if (r == 0)
-			r = make_dir(cgroups, &plan->hierarchies[i], inner);
-		if (r < 0)
-			return r;
-	}
-	free(path->init);
-	path->init = strdup(plan->payload_inner ? inner : text);
-	return 0;
-}
-
-int cgroups_make_payload(struct cgroups *cgroups, const struct cgroup *plan, uid_t uid, gid_t gid, struct failure *failure)
-{
-	char name[PATH_MAX];
-	int r;
-
-	for (size_t i = 0; i < plan->n_hierarchies; i++)
-		enable_above(&plan->hierarchies[i]);
-	r = make_free_leaves(cgroups, plan, plan->payload, true, name, failure);
-	for (size_t i = 0; r == 0 && i < cgroups->n_paths; i++) {
-		r = make_inner(cgroups, plan, i, name);
-		if (r < 0)
-			return failure_note(failure, r, "cgroup", "mkdir", plan->payload_inner, "make the inner cgroup");
-		if (uid == (uid_t)-1 || !safe_to_delegate(&cgroups->paths[i]))
-			continue;
-		delegate(cgroups->paths[i].payload, uid, gid);
-		if (plan->payload_inner)
-			delegate(cgroups->paths[i].init, uid, gid);
-	}
-	return r;
+	return r == -ENOENT ? cgroup_move(path, tid) : r;
 }
 
 int cgroups_open_v2(const struct cgroups *cgroups)
@@ -391,7 +94,7 @@ int cgroups_open_v2(const struct cgroups *cgroups)
 int cgroups_enter_v2(const struct cgroups *cgroups, pid_t pid, struct failure *failure)
 {
 	const struct cgroup_path *path = cgroups_find(cgroups, NULL);
-	int r = path ? move_to(path->init, pid) : 0;
+	int r = path ? cgroup_move(path->init, pid) : 0;
 
 	return r < 0 ? failure_note(failure, r, "cgroup", "write", path->init, "move init to its cgroup") : 0;
 }
@@ -423,59 +126,4 @@ void cgroups_clear(struct cgroups *cgroups)
 		free(cgroups->made[i]);
 	free(cgroups->made);
 	*cgroups = (struct cgroups){};
-}
-
-int cgroups_remove_payload(struct cgroups *cgroups)
-{
-	int result = 0;
-
-	for (size_t i = 0; i < cgroups->n_paths; i++) {
-		const struct cgroup_path *path = &cgroups->paths[i];
-		int r = *path->payload ? cgroup_remove_tree(path->payload, path->version) : 0;
-
-		if (r < 0) {
-			log_warn("%s: cannot remove the cgroup: %s", path->payload, strerror(-r));
-			result = r;
-		}
-	}
-	return result;
-}
-
-/* All that is in the monitor's leaf: itself, the child that deletes the network, what hooks left in the background. */
-static int empty_leaf(const char *leaf, const char *to, uint64_t version)
-{
-	cleanup_free char *text = NULL;
-	char file[PATH_MAX], *save = NULL;
-	int r = path_join(file, sizeof(file), leaf, version == 1 ? "tasks" : "cgroup.procs");
-
-	if (r == 0)
-		r = fd_read_file(AT_FDCWD, file, MAX_CGROUP_FILE, &text, NULL);
-	for (char *word = r == 0 ? strtok_r(text, "\n", &save) : NULL; word; word = strtok_r(NULL, "\n", &save)) {
-		int one = move_thread(to, atoi(word) == getpid() ? 0 : atoi(word));
-		if (one < 0 && one != -ESRCH)
-			r = one;
-	}
-	return r;
-}
-
-void cgroups_leave(struct cgroups *cgroups, const struct cgroup *plan)
-{
-	for (size_t i = 0; i < cgroups->n_paths && i < plan->n_hierarchies; i++) {
-		char path[PATH_MAX];
-		size_t base;
-		const char *pivot = plan->monitor_pivot ? plan->monitor_pivot : "", *leaf = cgroups->paths[i].monitor;
-		int r = absolute(&plan->hierarchies[i], pivot, path, &base);
-
-		if (!*leaf)
-			continue;
-		if (r == 0 && *pivot && mkdir(path, 0755) < 0 && errno != EEXIST)
-			log_debug("%s: %s", path, strerror(errno));
-		/* v2 takes no process where controllers are handed on: then the root, which is exempt */
-		if (r == 0 && empty_leaf(leaf, path, cgroups->paths[i].version) < 0)
-			r = empty_leaf(leaf, plan->hierarchies[i].mount, cgroups->paths[i].version);
-		if (r < 0)
-			log_debug("%s: cannot move there: %s", path, strerror(-r));
-	}
-	undo_made(cgroups, 0);
-	cgroups_clear(cgroups);
 }

@@ -30,22 +30,32 @@ static void unmount_view(const char *view)
 	storage_report_clear(&report);
 }
 
-static int clean(const struct status *status, const char *run_dir)
+/* v2 first, as in cgroups_remove_payload. */
+static int remove_payload(const struct status *status)
 {
 	int result = 0;
+
+	for (size_t version = 2; version > 0; version--)
+		for (size_t i = 0; i < status->n_cgroups; i++) {
+			const struct cgroup_path *path = &status->cgroups[i];
+			int r = *path->payload && path->version == version ? cgroup_remove_tree(path->payload, version) : 0;
+
+			result = r < 0 ? r : result;
+		}
+	return result;
+}
+
+static int clean(const struct status *status, const char *run_dir)
+{
+	int result;
 
 	for (size_t i = 0; i < status->n_cgroups; i++)
 		if (*status->cgroups[i].payload)
 			thaw(&status->cgroups[i]);
-	for (size_t i = 0; i < status->n_cgroups; i++) {
-		const struct cgroup_path *path = &status->cgroups[i];
-		int r = *path->payload ? cgroup_remove_tree(path->payload, path->version) : 0;
-
-		if (r == 0 && *path->monitor)
-			r = cgroup_remove_tree(path->monitor, path->version);
-		if (r < 0)
-			result = r;
-	}
+	result = remove_payload(status);
+	for (size_t i = 0; i < status->n_cgroups; i++)
+		if (*status->cgroups[i].monitor)
+			cgroup_leave_leaf(status->cgroups[i].monitor, status->cgroups[i].version);
 	for (size_t i = 0; i < status->n_host_interfaces; i++) {
 		/* not one of another container that has taken the name since */
 		int r = net_is_ours(run_dir, status->host_interfaces[i]) ? net_delete(status->host_interfaces[i]) : -ENODEV;

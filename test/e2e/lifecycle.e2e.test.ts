@@ -1,8 +1,11 @@
 /** The walking skeleton: a busybox container from create to destroy, as a person would do it. */
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually, freshName, must, tlxc, leavesNothing } from '../helpers/e2e.ts'
+
+const parentOf = (pid: number): number => Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
 
 describe('life of a busybox container', () => {
   const name = freshName('life')
@@ -77,6 +80,17 @@ describe('life of a busybox container', () => {
     expect((await tlxc('stop', '-n', name)).code).toBe(2)
   })
 
+  test('what was put into its cgroup from outside is killed with it', async () => {
+    await must('start', '-n', name)
+    const guests = Array.from({ length: 20 }, () => spawn('sleep', ['100']))
+    const ends = guests.map((guest) => once(guest, 'exit'))
+    const leaves = execFileSync('find', ['/sys/fs/cgroup', '-type', 'd', '-name', `tlxc.payload.${name}`], { encoding: 'utf8' }).trim().split('\n')
+    for (const leaf of leaves) for (const guest of guests) writeFileSync(`${leaf}/cgroup.procs`, String(guest.pid))
+    await must('stop', '-k', '-n', name)
+    expect(await Promise.all(ends)).toEqual(guests.map(() => [null, 'SIGKILL']))
+    await leavesNothing(name)
+  })
+
   test('is killed by -k, frozen or not', async () => {
     for (const frozen of [false, true]) {
       await must('start', '-n', name)
@@ -88,8 +102,11 @@ describe('life of a busybox container', () => {
 
   test('a killed monitor takes its container along; the next command cleans up and says so', async () => {
     await must('start', '-n', name)
-    const pid = (await must('info', '-n', name, '-pH')).trim()
-    const monitor = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+    const monitor = parentOf(Number((await must('info', '-n', name, '-pH')).trim()))
+    // As in a delegated scope, where who started it is taken along into the monitor's cgroup.
+    const caller = spawn('sleep', ['100'])
+    const leaves = execFileSync('find', ['/sys/fs/cgroup', '-type', 'd', '-name', `tlxc.monitor.${name}`], { encoding: 'utf8' }).trim().split('\n')
+    for (const leaf of leaves.filter((path) => path !== '')) writeFileSync(`${leaf}/cgroup.procs`, String(caller.pid))
     process.kill(monitor, 'SIGKILL')
     const info = await eventually('the cleanup', async () => {
       const result = await tlxc('info', '-n', name, '-s')
@@ -98,6 +115,8 @@ describe('life of a busybox container', () => {
     expect(info.code).toBe(0)
     expect(info.stderr).toContain('monitor')
     await leavesNothing(name)
+    expect(caller.kill()).toBe(true)
+    expect(await once(caller, 'exit')).toEqual([null, 'SIGTERM'])
     await must('start', '-n', name)
     await must('stop', '-k', '-n', name)
   })
@@ -105,7 +124,7 @@ describe('life of a busybox container', () => {
   test('a monitor that has no memory left ends; the next command cleans up', async () => {
     await must('start', '-n', name)
     const pid = Number((await must('info', '-n', name, '-pH')).trim())
-    const monitor = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+    const monitor = parentOf(pid)
     execFileSync('prlimit', ['--pid', String(monitor), '--as=4096'])
     process.kill(pid, 'SIGKILL')
     await eventually('the cleanup', async () => (await must('info', '-n', name, '-s')).includes('STOPPED'))
