@@ -13,7 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 
-enum { CHUNK = 8192, MAX_CHUNKS = 8, INPUT_ROOM = 64 << 10, HOLD_ABOVE = 256 << 10 };
+enum { CHUNK = 8192, MAX_CHUNKS = 8, INPUT_ROOM = 64 << 10, HOLD_ABOVE = 256 << 10, MAX_DRAINED = 1 << 20 };
 
 /* Edge-triggered: a master without any open slave hangs up for good until somebody opens one, and would spin otherwise. */
 enum { READING = (int)(EPOLLIN | EPOLLET), WRITING = (int)(EPOLLIN | EPOLLOUT | EPOLLET) };
@@ -203,7 +203,8 @@ void consoles_drain(struct monitor *m)
 	char data[CHUNK];
 	ssize_t n;
 
-	while (line && line->master.fd >= 0 && (n = read(line->master.fd, data, sizeof(data))) > 0)
+	/* what outlives init (it may: lxc.namespace.keep) could write for ever */
+	for (size_t all = 0; line && line->master.fd >= 0 && all < MAX_DRAINED && (n = read(line->master.fd, data, sizeof(data))) > 0; all += (size_t)n)
 		give_out(line, data, (size_t)n);
 }
 
