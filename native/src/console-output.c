@@ -20,7 +20,8 @@ static int open_log(struct consoles *consoles)
 {
 	struct stat st;
 
-	consoles->log_fd = open(consoles->logfile, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
+	/* a FIFO that nobody reads must not hold us up, neither now nor when it is full */
+	consoles->log_fd = open(consoles->logfile, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
 	if (consoles->log_fd < 0)
 		return -errno;
 	consoles->log_used = fstat(consoles->log_fd, &st) == 0 ? (uint64_t)st.st_size : 0;

@@ -37,7 +37,8 @@ int log_open(const struct log *log, const char *name)
 	}
 	if (!log->file)
 		return 0;
-	state.fd = open(log->file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	/* a FIFO that nobody reads must not hold us up, neither now nor when it is full */
+	state.fd = open(log->file, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0640);
 	return state.fd < 0 ? -errno : 0;
 }
 

@@ -1,4 +1,5 @@
 /** tlxc-start beyond the plain case: overrides, foreground, volatile containers, two at once, explanation. */
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -72,6 +73,12 @@ test('the end of a command in the PID namespace of another container leaves that
   // What the command left behind goes with its cgroup.
   expect(processes).not.toContain('sleep 1002')
   await must('destroy', '-f', '-n', other)
+})
+
+test('a FIFO without a reader as log of the console fails the start, and does not hold it up', async () => {
+  const fifo = join(scratch, 'fifo')
+  execFileSync('mkfifo', [fifo])
+  expect(await tlxc('start', '-n', name, '-L', fifo)).toMatchObject({ code: 1, stderr: expect.stringContaining(fifo) as string })
 })
 
 test('a volatile container: an undefined name with -f', async () => {
