@@ -44,6 +44,7 @@ void consoles_drain(struct monitor *m);
 void console_attach(struct monitor *m, struct client *client, const struct request *request);
 /* Bytes from a client; returns how many were taken (the rest waits at the client). */
 size_t console_input(struct monitor *m, int tty, const void *data, size_t size);
+size_t console_input_room(const struct monitor *m, int tty);
 void console_resize(struct monitor *m, int tty, uint16_t rows, uint16_t cols);
 /* A client has gone or has room again. */
 void console_client_changed(struct monitor *m, int tty);

@@ -93,19 +93,53 @@ void console_output(struct consoles *consoles, const char *data, size_t size)
 		write_terminal(consoles->terminal_out, &consoles->terminal_stalled, data, size);
 }
 
+/* Gives the terminal back as it was. */
+static void drop_terminal(struct monitor *m)
+{
+	struct consoles *consoles = &m->consoles;
+
+	if (consoles->raw)
+		tcsetattr(consoles->terminal.fd, TCSADRAIN, &consoles->saved);
+	consoles->raw = false;
+	loop_drop(m->loop, &consoles->terminal);
+}
+
+/* No more than the console takes: the rest waits in the terminal. */
 static void on_terminal(struct source *source, uint32_t events)
 {
 	struct monitor *m = container_of(source, struct monitor, consoles.terminal);
 	char data[4096];
-	ssize_t n = read(source->fd, data, sizeof(data));
+	size_t room = console_input_room(m, 0);
+	ssize_t n;
 
-	(void)events;
+	if (room == 0) {
+		if (events & (EPOLLHUP | EPOLLERR)) /* reported whatever is asked for */
+			drop_terminal(m);
+		else
+			(void)loop_change(m->loop, source, 0);
+		return;
+	}
+	n = read(source->fd, data, room < sizeof(data) ? room : sizeof(data));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0)
-		loop_drop(m->loop, source);
-	else if (console_input(m, 0, data, (size_t)n) < (size_t)n)
-		log_debug("input of the terminal is faster than the console");
+		drop_terminal(m);
+	else
+		(void)console_input(m, 0, data, (size_t)n);
+}
+
+void console_terminal_resume(struct monitor *m)
+{
+	if (m->consoles.terminal.fd >= 0 && m->consoles.terminal.events == 0)
+		(void)loop_change(m->loop, &m->consoles.terminal, EPOLLIN);
+}
+
+/* Of a job in the background (tlxc-start -F c1 &) the terminal is the shell's, and what is typed there not for us. */
+static bool in_background(int terminal)
+{
+	pid_t foreground = tcgetpgrp(terminal); /* of our session's terminal only */
+
+	return foreground > 0 && foreground != getpgrp();
 }
 
 /* Opened again, so that O_NONBLOCK does not reach the shell that has the same description. */
@@ -122,7 +156,7 @@ static void take_terminal(struct monitor *m, int in)
 	struct consoles *consoles = &m->consoles;
 	struct termios raw;
 
-	if (in < 0 || tcgetattr(in, &consoles->saved) < 0) {
+	if (in < 0 || in_background(in) || tcgetattr(in, &consoles->saved) < 0) {
 		cleanup_close_fd(&in);
 		return;
 	}
@@ -192,10 +226,7 @@ void console_output_close(struct monitor *m)
 {
 	struct consoles *consoles = &m->consoles;
 
-	if (consoles->raw)
-		tcsetattr(consoles->terminal.fd, TCSADRAIN, &consoles->saved);
-	consoles->raw = false;
-	loop_drop(m->loop, &consoles->terminal);
+	drop_terminal(m);
 	cleanup_close_fd(&consoles->log_fd);
 	cleanup_close_fd(&consoles->path_fd);
 	cleanup_close_fd(&consoles->terminal_out);

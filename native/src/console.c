@@ -71,17 +71,16 @@ static void read_output(struct tty_line *line)
 	rearm(line); /* more may be there: others first */
 }
 
+/* Also when nothing is left to be written: a client that had no room for more may have written out all itself. */
 static void write_input(struct tty_line *line)
 {
-	size_t before = line->input.used;
-
-	if (before == 0)
-		return;
 	if (queue_flush(&line->input, line->master.fd) < 0)
 		queue_clear(&line->input);
 	rearm(line);
-	if (line->input.used == before)
+	if (line->input.used == line->input.max)
 		return;
+	if (line->number == 0)
+		console_terminal_resume(line->monitor);
 	for (struct client *client = line->monitor->clients, *next; client; client = next) {
 		next = client->next;
 		if (client->kind == CLIENT_CONSOLE && client->tty == line->number && client->paused)
@@ -97,6 +96,13 @@ static void on_master(struct source *source, uint32_t events)
 		write_input(line);
 	if (events & (EPOLLIN | EPOLLHUP))
 		read_output(line);
+}
+
+size_t console_input_room(const struct monitor *m, int tty)
+{
+	const struct queue *input = &m->consoles.lines[tty].input;
+
+	return input->max - input->used;
 }
 
 size_t console_input(struct monitor *m, int tty, const void *data, size_t size)

@@ -81,6 +81,14 @@ test('a FIFO without a reader as log of the console fails the start, and does no
   expect(await tlxc('start', '-n', name, '-L', fifo)).toMatchObject({ code: 1, stderr: expect.stringContaining(fifo) as string })
 })
 
+test('-F in the background leaves the terminal to the shell', async () => {
+  const program = (what: string): string => `${join(binDir, `tlxc-${what}`)} -n ${name}`
+  // Not by tlxc-wait: its runtime puts the terminal back as it found it.
+  const script = `set -m; ${program('start')} -F & sleep 1; stty -a; ${program('stop')} -k; wait`
+  const { stdout } = await new PtyProcess('012', '/bin/sh', ['-c', script]).ended
+  expect(stdout.toString()).toMatch(/ icanon/)
+})
+
 test('a volatile container: an undefined name with -f', async () => {
   const volatile = freshName('volatile')
   const file = join(scratch, 'config')
