@@ -16,10 +16,13 @@
 
 enum { MAX_REQUEST = 64 << 10, MAX_QUEUED = 4 << 20, READ_SIZE = 16 << 10 };
 
+/* A client that is done with and only has to read the rest is not read: its end would be reported over and over again. */
 static void want(struct client *client)
 {
-	uint32_t events = (client->paused ? 0 : EPOLLIN | EPOLLRDHUP) | (client->out.used ? EPOLLOUT : 0);
+	uint32_t out = client->out.used ? EPOLLOUT : 0, events = (client->paused ? 0 : EPOLLIN | EPOLLRDHUP) | out;
 
+	if (client->kind == CLIENT_DONE && out)
+		events = out;
 	if (client->source.fd >= 0 && events != client->source.events)
 		(void)loop_change(client->monitor->loop, &client->source, events);
 }
@@ -41,6 +44,8 @@ void client_close(struct client *client)
 	if (m->lease.client == client)
 		lease_closed(m);
 	free(client);
+	if (m->listener.fd >= 0 && m->listener.events == 0) /* there is a descriptor again, see on_connection */
+		(void)loop_change(m->loop, &m->listener, EPOLLIN);
 	if (tty >= 0)
 		console_client_changed(m, tty);
 }
@@ -246,6 +251,7 @@ static void receive(struct client *client)
 	if (n <= 0 || client->kind == CLIENT_DONE) {
 		if (n <= 0)
 			client->kind = CLIENT_DONE;
+		want(client);
 		return;
 	}
 	if (queue_push(&client->in, data, (size_t)n) < 0)
@@ -269,7 +275,8 @@ static void on_ready(struct source *source, uint32_t events)
 		else if (!client->paused)
 			receive(client);
 	}
-	if (client->kind == CLIENT_DONE && client->out.used == 0)
+	/* hung up: nobody reads what is queued */
+	if (client->kind == CLIENT_DONE && (client->out.used == 0 || (events & (EPOLLHUP | EPOLLERR))))
 		client_close(client);
 }
 

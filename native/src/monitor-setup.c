@@ -102,6 +102,9 @@ static void on_connection(struct source *source, uint32_t events)
 	socklen_t size = sizeof(peer);
 
 	(void)events;
+	/* Without a descriptor for it the connection waits until a client has gone; it would wake us over and over again. */
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && m->clients)
+		(void)loop_change(m->loop, source, 0);
 	if (fd < 0)
 		return;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || (peer.uid != 0 && peer.uid != geteuid())) {

@@ -183,6 +183,22 @@ test('a monitor that has no descriptor left to watch a freeze takes it back', as
   await must('attach', '-n', name, '--', 'true')
 })
 
+test('a client that only waits for the rest does not keep the monitor busy', async () => {
+  const monitor = await monitorPid()
+  const ticks = (): number => readFileSync(`/proc/${monitor}/stat`, 'utf8').split(') ')[1]!.split(' ').slice(11, 13).map(Number).reduce((a, b) => a + b)
+  const socket = connect({ path: socketPath, allowHalfOpen: true })
+  await once(socket, 'connect')
+  socket.write(encodeJson({ version: 1, op: 'console', tty: 0, watch: true }))
+  // Nobody reads.
+  await must('attach', '-n', name, '--', 'sh', '-c', 'head -c 2000000 /dev/zero >/dev/console')
+  socket.end()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const before = ticks()
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect(ticks() - before).toBeLessThan(10)
+  socket.destroy()
+})
+
 /** What waits for a frozen file system cannot be frozen: it is in the kernel, and does not come out. */
 test('a freeze that does not come to its end is called off by an unfreeze', async () => {
   const base = join(process.env['TLXC_ROOT'] ?? '', 'stuck')
