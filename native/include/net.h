@@ -21,7 +21,7 @@ struct net {
 	size_t n_made; /* devices of the plan that were made, for script.down */
 	int inside; /* rtnetlink socket in the container's network namespace, or -1 */
 	int host_ns; /* our own */
-	pid_t remover;
+	pid_t remover; /* deletes what is on the host; a child that is waited for before the next one */
 };
 
 /* Opens the socket inside (its namespace is kept alive by it). */

@@ -12,6 +12,7 @@
 #include <linux/if.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/wait.h>
 
 unsigned int if_nametoindex(const char *name); /* <net/if.h> and <linux/if.h> exclude each other */
 
@@ -83,16 +84,29 @@ bool net_is_ours(const char *run_dir, const char *host)
 	return fd_read_file(AT_FDCWD, path, 512, &text, NULL) == 0 && strncmp(text, alias, strlen(alias)) == 0 && text[strlen(alias)] == '\n';
 }
 
-int net_delete(const char *name)
+static int delete_index(unsigned int index)
 {
 	cleanup_fd int nl = nl_open();
 	struct nl_request request;
 	struct ifinfomsg *info = nl_begin(&request, RTM_DELLINK, 0, sizeof(*info));
 
-	info->ifi_index = (int)if_nametoindex(name);
-	if (!info->ifi_index)
-		return -ENODEV;
+	info->ifi_index = (int)index;
 	return nl < 0 ? nl : nl_ask(nl, &request);
+}
+
+int net_delete(const char *name)
+{
+	unsigned int index = if_nametoindex(name);
+
+	return index ? delete_index(index) : -ENODEV;
+}
+
+/* The one of the life before a reboot has gone on after we stopped waiting for it. */
+static void reap_remover(struct net *net)
+{
+	while (net->remover > 0 && waitpid(net->remover, NULL, 0) < 0 && errno == EINTR)
+		;
+	net->remover = 0;
 }
 
 /* Deleting a veth takes 20 ms and more in the kernel (grace periods of RCU), most of it after the name is free. So a child does it. */
@@ -106,6 +120,7 @@ int net_remove(struct net *net, const struct plan *plan)
 		link->named = plan->network[link->index].host_name != NULL;
 		n += link->ifindex != 0;
 	}
+	reap_remover(net);
 	if (n == 0)
 		return 0;
 	net->remover = fork();
@@ -114,7 +129,7 @@ int net_remove(struct net *net, const struct plan *plan)
 	fd_close_from(3); /* above all the clients: they wait for the end of file */
 	for (size_t i = 0; i < net->n_links; i++)
 		if (net->links[i].ifindex)
-			(void)net_delete(net->links[i].host_name);
+			(void)delete_index(net->links[i].ifindex); /* the name may be another's by then */
 	_exit(0);
 }
 
@@ -132,7 +147,7 @@ void net_wait_removed(struct net *net, bool named)
 		for (int ms = 0; link->ifindex && if_nametoindex(link->host_name) == link->ifindex && ms < REMOVE_TIMEOUT_MS; ms++)
 			if (poll(&done, 1, 1) > 0)
 				break;
-		if (link->ifindex && if_nametoindex(link->host_name) == link->ifindex && net_delete(link->host_name) < 0)
+		if (link->ifindex && if_nametoindex(link->host_name) == link->ifindex && delete_index(link->ifindex) < 0)
 			log_warn("%s: cannot delete it", link->host_name);
 	}
 }
@@ -146,5 +161,5 @@ void net_clear(struct net *net)
 		free(net->links[i].inside);
 	}
 	free(net->links);
-	*net = (struct net){.inside = -1, .host_ns = -1};
+	*net = (struct net){.inside = -1, .host_ns = -1, .remover = net->remover};
 }

@@ -15,8 +15,11 @@ struct listing {
 	const struct net *net;
 	struct interface_status *items;
 	int *index;
-	size_t n;
+	size_t n, n_addresses;
 };
+
+/* In all: root inside can have as many as it likes, and each takes its place by a search. */
+enum { MAX_ADDRESSES = 1024 };
 
 static const char *host_name(const struct net *net, const char *inside)
 {
@@ -80,14 +83,19 @@ static void on_address(const struct nlmsghdr *message, void *arg)
 
 	if (!address)
 		address = nl_find(IFA_RTA(info), size, IFA_ADDRESS);
+	if (listing->n_addresses >= MAX_ADDRESSES)
+		return;
 	if (message->nlmsg_type != RTM_NEWADDR || !address || (info->ifa_family != AF_INET && info->ifa_family != AF_INET6))
 		return;
 	if (RTA_PAYLOAD(address) < (info->ifa_family == AF_INET ? 4 : 16) || !inet_ntop(info->ifa_family, RTA_DATA(address), text, sizeof(text)))
 		return;
 	for (size_t i = 0; i < listing->n; i++)
-		if (listing->index[i] == (int)info->ifa_index)
+		if (listing->index[i] == (int)info->ifa_index) {
 			insert(&listing->items[i], (struct address_status){.family = info->ifa_family == AF_INET ? 4 : 6,
 				.address = strdup(text), .prefix = info->ifa_prefixlen, .scope = info->ifa_scope});
+			listing->n_addresses++;
+			return;
+		}
 }
 
 int net_status(const struct net *net, struct interface_status **ret, size_t *ret_n)

@@ -73,6 +73,21 @@ describe('life of a busybox container', () => {
     expect(after).not.toBe(before)
   })
 
+  test('what deleted the network of a life before is waited for', async () => {
+    const initPid = async (): Promise<number> => Number((await must('info', '-n', name, '-pH')).trim())
+    let pid = await initPid()
+    const monitor = parentOf(pid)
+    for (let i = 0; i < 3; i++) {
+      const before = pid
+      await tlxc('attach', '-n', name, '--', 'reboot', '-f')
+      pid = await eventually('a new init', async () => ((pid = await initPid()) !== before && pid > 0 ? pid : undefined))
+      await eventually('it runs', async () => (await must('info', '-n', name, '-sH')).trim() === 'RUNNING')
+    }
+    const children = readFileSync(`/proc/${monitor}/task/${monitor}/children`, 'utf8').trim().split(' ').map(Number)
+    // The last one may still be at it, or be dead and waited for by the next.
+    expect(children.filter((child) => child !== pid).length).toBeLessThanOrEqual(1)
+  })
+
   test('stops cleanly, and a second stop says 2', async () => {
     await must('stop', '-n', name)
     expect(await must('info', '-n', name, '-sH')).toBe('STOPPED\n')
