@@ -139,14 +139,15 @@ static void do_devices(struct monitor *m, struct client *client, const struct re
 	struct failure failure = {};
 	char text[2048];
 	size_t before = m->n_extra_rules;
-	int r = cgroups_apply_devices(&m->cgroups, request->rules, request->n_rules, &failure);
+	int r = add_rules(m, request);
 
-	if (r == 0)
-		r = add_rules(m, request);
 	if (r == 0)
 		r = monitor_load_plan(m);
 	if (r == 0)
 		r = devices_attach(m, &failure);
+	/* last: v1 forgets no rule again */
+	if (r == 0)
+		r = cgroups_apply_devices(&m->cgroups, request->rules, request->n_rules, &failure);
 	monitor_drop_plan(m);
 	while (r < 0 && m->n_extra_rules > before)
 		free(m->extra_rules[--m->n_extra_rules].rule);
