@@ -2,6 +2,7 @@
 #include "monitor.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "fd.h"
 #include "log.h"
 #include "proc.h"
@@ -227,12 +228,17 @@ void monitor_init_died(struct monitor *m)
 
 int monitor_wait(struct monitor *m, bool (*done)(const struct monitor *), int timeout_ms)
 {
+	uint64_t end = timeout_ms < 0 ? 0 : monotonic_ms() + (uint64_t)timeout_ms;
 	int r = 0;
 
 	while (r == 0 && !done(m)) {
+		uint64_t now = end ? monotonic_ms() : 0;
+
 		if (m->phase == PHASE_STARTING && m->killed)
 			return -ECANCELED;
-		r = loop_once(m->loop, timeout_ms);
+		if (end && now >= end)
+			return -ETIME;
+		r = loop_once(m->loop, end ? (int)(end - now) : -1);
 	}
 	return r;
 }

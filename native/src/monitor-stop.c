@@ -28,7 +28,6 @@ static void kill_init(struct monitor *m)
 	if (!m->init_gone) {
 		(void)monitor_signal_init(m, SIGKILL);
 		freeze_thaw_now(m);
-		m->killed = false; /* or the wait would be given up at once */
 		if (monitor_wait(m, init_gone, KILL_TIMEOUT_MS) < 0)
 			log_error("init %d does not die", (int)m->init_pid);
 	}
@@ -127,8 +126,8 @@ void monitor_stop(struct monitor *m, bool *ret_reboot)
 		log_error("%s", text);
 		monitor_set_state(m, STATE_ABORTING);
 	}
+	m->phase = PHASE_STOPPING; /* in PHASE_STARTING a request to kill it would end the wait for its death */
 	kill_init(m);
-	m->phase = PHASE_STOPPING;
 	freeze_close(m);
 	lease_lost(m);
 	consoles_drain(m);
