@@ -301,6 +301,8 @@ static int hand_over_mounts(struct monitor *m)
 	if (m->plan->n_idmap) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)m->init_pid);
 		userns = open(path, O_RDONLY | O_CLOEXEC);
+		if (userns < 0) /* without it everything would be mounted as for a privileged container */
+			return failure_note(&m->failure, -errno, "idmap", "open", path, "find the container's user namespace");
 	}
 	r = make_mounts(m, userns, fds, &n);
 	if (r == 0)
@@ -396,7 +398,8 @@ int monitor_start(struct monitor *m)
 	r = start_steps(m);
 	if (r == 0 && m->killed)
 		r = failure_note(&m->failure, -ECANCELED, "aborted", NULL, "it was killed while it started", "start");
-	/* The exec of init closed the socket; death does so too, and then exit status 111 or a signal says that it never ran. */
+	/* The exec of init closed the socket; death does so too, and then exit status 111 says that it never ran. One that was killed before, or
+	 * init itself right after, is told by who waits whether it goes on running (src/container/settle.ts). */
 	if (r == 0)
 		monitor_init_died(m);
 	if (r == 0 && m->init_gone && m->exit_status == 111 << 8)
