@@ -2,11 +2,13 @@
 #include "stage.h"
 
 #include "caps.h"
+#include "cleanup.h"
 #include "lsm.h"
 #include "seccomp-filter.h"
 
 #include <errno.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static int limit_capabilities(struct stage *stage)
 {
@@ -60,6 +62,9 @@ int stage_security(struct stage *stage)
 		r = set_labels(stage);
 	if (r < 0)
 		return r;
+	/* Nothing needs it any more, and lxc.init.cwd = /proc/self/fd/N must not lead into it (CVE-2024-21626). */
+	if (stage->proc >= 0)
+		close(steal_fd(&stage->proc));
 	if (security->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return stage_fail(stage, -errno, "security", "prctl", "no_new_privs");
 	stage_doing(stage, "load the seccomp filter");

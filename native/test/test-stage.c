@@ -108,6 +108,26 @@ static void test_limits(bool unprivileged)
 	drive_end(&drive);
 }
 
+/* CVE-2024-21626: no descriptor of ours may be a way into what the container's /proc hides. */
+static void test_cwd(bool unprivileged)
+{
+	bool leaks = false;
+
+	for (int fd = 3; fd < 12; fd++) {
+		struct drive drive;
+
+		drive_begin(&drive, unprivileged);
+		add_proc(&drive);
+		drive_set(&drive, "sysctls", "[{'key':'net.ipv4.ip_forward','value':'1'}]");
+		json_object_set_new(json_object_get(drive.plan, "init"), "cwd", json_sprintf("/proc/self/fd/%d", fd));
+		drive_script(&drive, "busybox ls >/out");
+		drive_run(&drive, stage_path);
+		leaks = leaks || strstr(drive.out, "buddyinfo");
+		drive_end(&drive);
+	}
+	ok(!leaks, "no working directory in the procfs of the stage%s", unprivileged ? ", unprivileged" : "");
+}
+
 static void test_missing_init(bool unprivileged)
 {
 	struct drive drive;
@@ -153,6 +173,13 @@ static void test_hooks(bool unprivileged)
 	drive_run(&drive, stage_path);
 	report("a failed hook fails the start, with its output", &drive, strstr(drive.failure, "exited with 3: no good") && !*drive.out);
 	drive_end(&drive);
+	drive_begin(&drive, unprivileged);
+	drive_set(&drive, "hooks",
+		  "[{'type':'mount','argv':['/bin/sh','-c','sleep 100 & yes no end & echo ready']},"
+		  "{'type':'mount','argv':['/bin/sh','-c','sleep 100 & echo no good; exit 3']}]");
+	drive_run(&drive, stage_path);
+	report("what a hook leaves in the background is not waited for", &drive, strstr(drive.failure, "exited with 3: no good") != NULL);
+	drive_end(&drive);
 }
 
 static void test_execute(bool unprivileged)
@@ -181,13 +208,6 @@ static void test_execute(bool unprivileged)
 	drive_run(&drive, stage_path);
 	report("execute: death by a signal", &drive, drive.exit_packet == 9 && WEXITSTATUS(drive.status) == 137);
 	drive_end(&drive);
-	drive_begin(&drive, unprivileged);
-	drive_set(&drive, "hooks",
-		  "[{'type':'mount','argv':['/bin/sh','-c','sleep 100 & yes no end & echo ready']},"
-		  "{'type':'mount','argv':['/bin/sh','-c','sleep 100 & echo no good; exit 3']}]");
-	drive_run(&drive, stage_path);
-	report("what a hook leaves in the background is not waited for", &drive, strstr(drive.failure, "exited with 3: no good") != NULL);
-	drive_end(&drive);
 }
 
 int main(int argc, char **argv)
@@ -207,6 +227,7 @@ int main(int argc, char **argv)
 		test_symlink_target(unprivileged);
 		test_host_mounts(unprivileged);
 		test_limits(unprivileged);
+		test_cwd(unprivileged);
 		test_missing_init(unprivileged);
 		test_missing_profile(unprivileged);
 		test_hooks(unprivileged);
