@@ -31,8 +31,9 @@ static int connect_to(const char *path)
 
 static int ask(int sock, uint64_t lease_ms)
 {
+	/* Without one it would be a freeze that does not end with us: the monitor refuses 0. */
 	struct request request = {
-		.version = PROTOCOL_VERSION, .op = OP_FREEZE, .timeout_ms = { true, FREEZE_TIMEOUT_MS }, .lease_ms = { lease_ms > 0, lease_ms },
+		.version = PROTOCOL_VERSION, .op = OP_FREEZE, .timeout_ms = { true, FREEZE_TIMEOUT_MS }, .lease_ms = { true, lease_ms },
 	};
 	cleanup_json json_t *json = request_encode(&request);
 	cleanup_free char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;

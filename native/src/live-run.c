@@ -134,8 +134,10 @@ static int run_frozen(struct live *live, const struct live_options *options, str
 	if (options->socket) {
 		result->stage = "freeze the container";
 		freeze = live_freeze(options->socket, options->lease_ms);
-		if (freeze < 0)
-			return freeze; /* nothing more comes */
+		if (freeze < 0) {
+			hurry(false);
+			return freeze;
+		}
 		live->strict = true;
 	}
 	result->stage = "copy what changed while it is frozen";
