@@ -32,6 +32,8 @@ void mnt_fs_message(int fs, char *text, size_t size);
 /* The filesystem context of the mount at fd, for mnt_fs_set and mnt_fs_reconfigure. */
 int mnt_fs_pick(int fd);
 int mnt_fs_reconfigure(int fs);
+/* Takes over such a context (or -errno, which it gives back): the superblock becomes read-only ("ro") or writable ("rw"). */
+int mnt_fs_switch(int fs, const char *flag);
 /* A detached bind mount of what fd is. */
 int mnt_clone(int fd, bool recursive);
 /* As mnt_clone, of a path of the caller's mount namespace. */
@@ -49,7 +51,8 @@ int mnt_unmount_at(int dir, const char *name, bool detach);
 /* As mnt_fs_pick and mnt_clone, of NAME in dir, which is no symbolic link. */
 int mnt_fs_pick_at(int dir, const char *name);
 int mnt_clone_at(int dir, const char *name);
-/* Maps the ids of a detached mount through the user namespace. */
-int mnt_idmap(int fd, int userns);
-/* A mount namespace of our own from which nothing gets out. */
+/* Maps the ids of a detached mount (or tree of them) through the user namespace. */
+int mnt_idmap(int fd, bool recursive, int userns);
+/* A mount namespace of our own from which nothing gets out; in the second what the host mounts still comes in. */
 int mnt_private_namespace(void);
+int mnt_slave_namespace(void);

@@ -8,5 +8,3 @@ int mount_host_rootfs(const struct plan *plan, int userns_fd, struct failure *fa
 int mount_host_rootfs_attrs(const struct plan *plan, int tree, struct failure *failure);
 /* A mount with from=host; a missing or failing optional one is /dev/null, and a log line. Descriptor or -errno. */
 int mount_host_entry(const struct mount *mount, int userns_fd, struct failure *failure);
-/* lxc.monitor.unshare: a mount namespace of its own for this process; the host's mounts still come in. */
-int mount_host_unshare(void);

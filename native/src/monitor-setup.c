@@ -3,7 +3,7 @@
 #include "cleanup.h"
 #include "fd.h"
 #include "log.h"
-#include "mount-host.h"
+#include "mount-api.h"
 #include "proc.h"
 
 #include <dirent.h>
@@ -84,7 +84,7 @@ int monitor_daemonize(struct monitor *m, int argc, char **argv)
 			r = null_stdio();
 	}
 	if (r == 0 && m->plan->monitor_unshare)
-		r = mount_host_unshare();
+		r = mnt_slave_namespace();
 	if (r < 0)
 		return failure_note(&m->failure, r, "internal", "fork", NULL, "become a daemon");
 	umask(0022);

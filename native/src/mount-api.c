@@ -41,6 +41,8 @@ void mnt_fs_message(int fs, char *text, size_t size)
 
 	text[n > 0 ? n : 0] = '\0';
 	text[strcspn(text, "\n")] = '\0';
+	if (text[0] && text[1] == ' ') /* "e ", "w " or "i ": how bad it is */
+		memmove(text, text + 2, strlen(text + 2) + 1);
 	errno = saved;
 }
 
@@ -52,6 +54,14 @@ int mnt_fs_pick(int fd)
 int mnt_fs_reconfigure(int fs)
 {
 	return result(fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0));
+}
+
+int mnt_fs_switch(int fs, const char *flag)
+{
+	cleanup_fd int context = fs;
+	int r = context < 0 ? context : mnt_fs_set(context, flag, NULL);
+
+	return r < 0 ? r : mnt_fs_reconfigure(context);
 }
 
 int mnt_clone(int fd, bool recursive)
@@ -118,16 +128,26 @@ int mnt_clone_at(int dir, const char *name)
 	return result(open_tree(dir, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW));
 }
 
-int mnt_idmap(int fd, int userns)
+int mnt_idmap(int fd, bool recursive, int userns)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns };
 
-	return result(mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)));
+	return result(mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)));
+}
+
+static int own_namespace(unsigned long propagation)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		return -errno;
+	return result(mount(NULL, "/", NULL, MS_REC | propagation, NULL));
 }
 
 int mnt_private_namespace(void)
 {
-	if (unshare(CLONE_NEWNS) < 0)
-		return -errno;
-	return result(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	return own_namespace(MS_PRIVATE);
+}
+
+int mnt_slave_namespace(void)
+{
+	return own_namespace(MS_SLAVE);
 }

@@ -61,7 +61,7 @@ static int enter_pool(const struct plan *plan, int userns, struct answer *answer
 	/* A clone is a peer of what it was cloned from: what is mounted on it would appear on the host's pool. */
 	r = mnt_set(tree, false, 0, 0, MNT_PRIVATE);
 	if (r == 0 && userns >= 0)
-		r = mnt_idmap(tree, userns);
+		r = mnt_idmap(tree, false, userns);
 	if (r < 0)
 		return note(answer, r, "mount_setattr", pool);
 	r = mnt_private_namespace();

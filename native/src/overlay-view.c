@@ -93,10 +93,7 @@ static bool is_own(const struct monitor *m, uint64_t id)
 /* A privileged container that shuts down remounts its root read-only, and with it the superblock. */
 static int make_writable(int parent, const char *name)
 {
-	cleanup_fd int fs = mnt_fs_pick_at(parent, name);
-	int r = fs < 0 ? fs : mnt_fs_set(fs, "rw", NULL);
-
-	return r < 0 ? r : mnt_fs_reconfigure(fs);
+	return mnt_fs_switch(mnt_fs_pick_at(parent, name), "rw");
 }
 
 int overlay_take_from_view(struct monitor *m)

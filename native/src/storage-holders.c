@@ -84,14 +84,6 @@ static void note_other(struct search *search, const struct mount_line *line)
 		search->others.dev[search->others.n++] = dev;
 }
 
-static int make_readonly(int mount)
-{
-	cleanup_fd int fs = mnt_fs_pick(mount);
-	int r = fs < 0 ? fs : mnt_fs_set(fs, "ro", NULL);
-
-	return r < 0 ? r : mnt_fs_reconfigure(fs);
-}
-
 /* Calls back with every mount of ours that has the upper, once for each mount namespace. */
 static void each_mount(struct search *search, pid_t pid, void (*found)(struct search *, pid_t, const struct mount_line *))
 {
@@ -130,7 +122,7 @@ static void found_copy(struct search *search, pid_t pid, const struct mount_line
 
 	if (mount == -EXDEV)
 		note_other(search, line);
-	else if (mount >= 0 && namespace_of(pid, "user") == search->our_users && make_readonly(mount) == 0)
+	else if (mount >= 0 && namespace_of(pid, "user") == search->our_users && mnt_fs_switch(mnt_fs_pick(mount), "ro") == 0)
 		search->harmless++;
 	else
 		storage_add_user(search->report, pid, "mount namespace with", line->point);

@@ -56,7 +56,7 @@ int storage_memory_upper(int mapped, const char *pool, const char *upper, int us
 		r = storage_fill_upper(tree, below, upper, report);
 	if (r < 0)
 		return r;
-	r = userns < 0 ? 0 : mnt_idmap(tree, userns);
+	r = userns < 0 ? 0 : mnt_idmap(tree, false, userns);
 	if (r < 0)
 		return storage_note(report, r, "mount_setattr", "tmpfs for %s, whose ids only Linux 6.3 and newer map", upper);
 	snprintf(path, sizeof(path), "%s/wk", upper);

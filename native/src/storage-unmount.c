@@ -42,15 +42,6 @@ static enum kind kind_of(uint64_t id)
 	return KIND_OTHER;
 }
 
-/* Not mount -o remount,ro: util-linux repeats all options, which overlayfs refuses to be told again. */
-static int make_readonly(int parent, const char *name)
-{
-	cleanup_fd int fs = mnt_fs_pick_at(parent, name);
-	int r = fs < 0 ? fs : mnt_fs_set(fs, "ro", NULL);
-
-	return r < 0 ? r : mnt_fs_reconfigure(fs);
-}
-
 static int let_go(int parent, const char *name, const char *path, const struct statx *st, const char **ret_outcome, struct storage_report *report)
 {
 	int r = mnt_unmount_at(parent, name, false);
@@ -60,7 +51,8 @@ static int let_go(int parent, const char *name, const char *path, const struct s
 		return r < 0 ? storage_note(report, r, "umount", "%s", path) : 0;
 	switch (kind_of(st->stx_mnt_id)) {
 	case KIND_OVERLAY:
-		r = make_readonly(parent, name);
+		/* not mount -o remount,ro: util-linux repeats all options, which overlayfs refuses to be told again */
+		r = mnt_fs_switch(mnt_fs_pick_at(parent, name), "ro");
 		break;
 	case KIND_READONLY:
 		r = 0;
