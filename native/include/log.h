@@ -12,6 +12,5 @@ void log_line(enum log_level level, const char *file, const char *func, int line
 #define log_trace(...) log_line(LOG_LEVEL_TRACE, __FILE_NAME__, __func__, __LINE__, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_LEVEL_DEBUG, __FILE_NAME__, __func__, __LINE__, __VA_ARGS__)
 #define log_info(...) log_line(LOG_LEVEL_INFO, __FILE_NAME__, __func__, __LINE__, __VA_ARGS__)
-#define log_notice(...) log_line(LOG_LEVEL_NOTICE, __FILE_NAME__, __func__, __LINE__, __VA_ARGS__)
 #define log_warn(...) log_line(LOG_LEVEL_WARN, __FILE_NAME__, __func__, __LINE__, __VA_ARGS__)
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __FILE_NAME__, __func__, __LINE__, __VA_ARGS__)

@@ -104,7 +104,6 @@ int monitor_signal(struct monitor *m, int64_t number);
 int freeze_begin(struct monitor *m, bool freeze, uint64_t timeout_ms);
 void freeze_thaw_now(struct monitor *m);
 void freeze_close(struct monitor *m);
-bool freeze_is_v2(const struct monitor *m);
 
 /* monitor-lease.c: a client asks for one; it is frozen now; somebody wants it frozen without an end; thawed by somebody else; not
  * frozen in time; the client is gone. */

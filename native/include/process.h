@@ -9,5 +9,3 @@ void process_reset_signals(void);
 /* Supplementary groups, gid, uid, in this order. -EPERM of setgroups is let pass where it is denied (user_namespaces(7)) and
  * nothing was to be set. */
 int process_set_ids(uid_t uid, gid_t gid, const uint64_t *groups, size_t n_groups);
-/* Puts fd on 0, 1 and 2. */
-int process_set_stdio(int fd);

@@ -24,4 +24,3 @@ int spawn_stage(const struct spawn *spawn, struct spawned *ret, struct failure *
 int idmap_write(const struct id_map *map, size_t n, pid_t pid, struct failure *failure);
 /* The id on the host of id 0 inside; (uint32_t)-1 when there is no map or it maps no root. */
 uint32_t idmap_root(const struct id_map *map, size_t n, enum id_kind kind);
-bool plan_makes(const struct plan *plan, enum namespace kind);

@@ -88,7 +88,7 @@ static int read_plan(struct attach *attach, int fd)
 	size_t size;
 	int r;
 
-	/* Shared with the monitor, whose offset is none of our business. */
+	/* from its start, wherever whoever gave it was */
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return -errno;
 	r = fd_read_all(fd, MAX_PLAN, &text, &size);

@@ -26,13 +26,6 @@ static const struct cgroup_path *freezer(const struct monitor *m)
 	return cgroups_find(&m->cgroups, "freezer");
 }
 
-bool freeze_is_v2(const struct monitor *m)
-{
-	const struct cgroup_path *path = freezer(m);
-
-	return path && path->version == 2;
-}
-
 static int write_wanted(const struct cgroup_path *path, bool freeze)
 {
 	char file[PATH_MAX];

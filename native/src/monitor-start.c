@@ -6,6 +6,7 @@
 #include "log.h"
 #include "mount-host.h"
 #include "mount-overlay.h"
+#include "plan.h"
 #include "proc.h"
 #include "spawn.h"
 

@@ -2,6 +2,7 @@
 #include "stage.h"
 
 #include "cleanup.h"
+#include "plan.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -191,14 +192,6 @@ static void name_inside(const struct net_device *device, size_t position, char n
 		snprintf(name, IFNAMSIZ, "eth%zu", position);
 }
 
-static bool has_own_network(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->namespaces.n_clone; i++)
-		if (plan->namespaces.clone[i] == NAMESPACE_NET)
-			return true;
-	return false;
-}
-
 int stage_network(struct stage *stage)
 {
 	cleanup_fd int netlink = -1, sock = -1;
@@ -206,7 +199,7 @@ int stage_network(struct stage *stage)
 	int r;
 
 	stage_doing(stage, "set up the network");
-	if (!has_own_network(&stage->plan))
+	if (!plan_makes(&stage->plan, NAMESPACE_NET))
 		return 0;
 	netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

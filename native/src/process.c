@@ -35,11 +35,3 @@ int process_set_ids(uid_t uid, gid_t gid, const uint64_t *groups, size_t n_group
 		return -errno;
 	return 0;
 }
-
-int process_set_stdio(int fd)
-{
-	for (int i = 0; i <= STDERR_FILENO; i++)
-		if (dup2(fd, i) < 0)
-			return -errno;
-	return 0;
-}

@@ -3,7 +3,9 @@
 #include "cleanup.h"
 #include "fd.h"
 #include "log.h"
+#include "plan.h"
 #include "proc.h"
+#include "process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { STAGE_SOCKET = 3, STAGE_PLAN = 4, FIRST_FREE = 5, MAX_MAP_TEXT = 4096, STAGE_FAILED = 111 };
+enum { STAGE_SOCKET = 3, STAGE_PLAN = 4, FIRST_FREE = 5, STAGE_FAILED = 111 };
 
 static const struct {
 	unsigned long long flag;
@@ -29,14 +31,6 @@ static const struct {
 	[NAMESPACE_CGROUP] = {0, "cgroup"}, /* the stage unshares it, once it is in its cgroup */
 	[NAMESPACE_TIME] = {0, "time"}, /* before the clone: offsets can be set only while nobody is inside */
 };
-
-bool plan_makes(const struct plan *plan, enum namespace kind)
-{
-	for (size_t i = 0; i < plan->namespaces.n_clone; i++)
-		if (plan->namespaces.clone[i] == kind)
-			return true;
-	return kind == NAMESPACE_MNT;
-}
 
 static unsigned long long clone_flags(const struct plan *plan)
 {
@@ -56,7 +50,7 @@ static int place_descriptors(int *exec_fd, int stage_socket, int plan_fd)
 	if (sock < 0 || plan < 0 || executable < 0)
 		return -errno;
 	if (dup2(sock, STAGE_SOCKET) < 0 || dup2(plan, STAGE_PLAN) < 0 || dup3(executable, FIRST_FREE, O_CLOEXEC) < 0)
-		return executable == FIRST_FREE ? 0 : -errno;
+		return -errno;
 	fd_close_from(FIRST_FREE + 1);
 	*exec_fd = FIRST_FREE;
 	return 0;
@@ -85,16 +79,6 @@ static int become_root(const struct plan *plan)
 	if (plan->pdeath_signal && prctl(PR_SET_PDEATHSIG, plan->pdeath_signal) < 0)
 		return -errno;
 	return monitor_is_gone() ? -ESRCH : 0;
-}
-
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	for (int i = 1; i < _NSIG; i++)
-		signal(i, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static void send_failure(const char *code, const char *stage, const char *syscall, int r)
@@ -132,7 +116,7 @@ __attribute__((noreturn)) static void child(const struct spawn *spawn)
 	r = place_descriptors(&exec_fd, spawn->stage_socket, spawn->plan_fd);
 	if (r < 0)
 		_exit(STAGE_FAILED);
-	reset_signals();
+	process_reset_signals();
 	if (recv(STAGE_SOCKET, &go, 1, 0) != 1)
 		_exit(STAGE_FAILED);
 	if (entered < 0)

@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 #include "lsm.h"
+#include "plan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,16 +14,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-static bool is_new(const struct stage *stage, enum namespace kind)
-{
-	const struct namespaces *namespaces = &stage->plan.namespaces;
-
-	for (size_t i = 0; i < namespaces->n_clone; i++)
-		if (namespaces->clone[i] == kind)
-			return true;
-	return false;
-}
 
 /* A kernel without keyrings, or a seccomp filter above us, is no reason to fail: LXC goes on too. */
 static void new_keyring(void)
@@ -63,11 +54,11 @@ int stage_namespaces(struct stage *stage)
 
 	stage_doing(stage, "make the cgroup namespace");
 	/* Only now, when the monitor has put us in the payload cgroup: it becomes the root of the namespace. */
-	stage->cgroup_namespace = is_new(stage, NAMESPACE_CGROUP);
+	stage->cgroup_namespace = plan_makes(&stage->plan, NAMESPACE_CGROUP);
 	if (stage->cgroup_namespace && unshare(CLONE_NEWCGROUP) < 0)
 		return stage_fail(stage, -errno, "namespace", "unshare", "cgroup");
 	stage_doing(stage, "set the host name");
-	if (hostname && is_new(stage, NAMESPACE_UTS) && sethostname(hostname, strlen(hostname)) < 0)
+	if (hostname && plan_makes(&stage->plan, NAMESPACE_UTS) && sethostname(hostname, strlen(hostname)) < 0)
 		return stage_fail(stage, -errno, "namespace", "sethostname", "%s", hostname);
 	stage_doing(stage, "make the session keyring");
 	r = label_keyring(stage);
