@@ -81,6 +81,11 @@ void monitor_remove_run_dir(struct monitor *m);
 
 /* monitor-start.c: everything from cgroups to RUNNING; undoes nothing on failure (monitor_stop does). */
 int monitor_start(struct monitor *m);
+/* monitor-stage.c: the handler of its socket; waits until it has done what it was told to; after a step that wants the namespaces or the
+ * socket of a stage that died meanwhile: what that said before it died is the cause. */
+void monitor_hear_stage(struct source *source, uint32_t events);
+int monitor_wait_stage(struct monitor *m, const char *what);
+void monitor_prefer_cause(struct monitor *m);
 /* monitor-stop.c: from the death of init (or a failed start) to nothing left; *ret_reboot: start again. */
 void monitor_stop(struct monitor *m, bool *ret_reboot);
 void monitor_report(struct monitor *m, const struct failure *failure);
@@ -128,8 +133,11 @@ int net_script(struct monitor *m, size_t i, bool up);
 /* cleanup.c: what a killed monitor left behind in run_dir. Returns 0, -EWOULDBLOCK (it lives) or another -errno. */
 int cleanup_run_dir(const char *run_dir);
 
-/* client.c */
+/* client-input.c */
 struct client *client_accept(struct monitor *m, int fd);
+void client_pause(struct client *client, bool paused);
+
+/* client.c */
 void client_reply(struct client *client, const struct reply *reply, const int *fds, size_t n_fds);
 void client_reply_error(struct client *client, const char *code, int r, const char *message);
 void client_reply_status(struct client *client, bool addresses, const int *fds, size_t n_fds);
@@ -138,12 +146,18 @@ void client_data(struct client *client, const void *data, size_t size);
 void client_close(struct client *client);
 /* Closes it as soon as the loop comes to it; what it has not read by then is lost. */
 void client_drop(struct client *client, const char *why);
+/* Writes out what the socket takes now. */
+void client_flush(struct client *client);
+/* Asks the loop for what it now can use. One that is done with and only has to read the rest is not read: its end would be reported over
+ * and over again. */
+void client_want(struct client *client);
+size_t client_queued(const struct client *client);
+
+/* clients.c */
 void clients_event(struct monitor *m, const struct event *event);
 void clients_frozen(struct monitor *m, bool frozen, int r);
 /* Writes out what is queued, waiting at most timeout_ms in all, and closes every client. */
 void clients_finish(struct monitor *m, int timeout_ms);
-void client_pause(struct client *client, bool paused);
-size_t client_queued(const struct client *client);
 
 struct client {
 	struct source source;

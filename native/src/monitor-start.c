@@ -12,133 +12,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-enum { MAX_PACKET = 64 << 10, MAX_PASSED = 64 };
-
-static bool stage_done(const struct monitor *m)
-{
-	return m->stage_done || m->failure.code || m->init_gone;
-}
+enum { MAX_PASSED = 64 };
 
 static void on_init(struct source *source, uint32_t events)
 {
 	(void)events;
 	monitor_init_died(container_of(source, struct monitor, init));
-}
-
-static void on_warning(const char *text)
-{
-	char level[16] = "";
-	size_t n = strcspn(text, " ");
-	enum log_level value;
-
-	snprintf(level, sizeof(level), "%.*s", (int)n, text);
-	value = log_level_from_string(level);
-	log_line(value == _LOG_LEVEL_INVALID ? LOG_LEVEL_WARN : value, "stage.c", "stage", 0, "%s", text[n] ? text + n + 1 : text);
-}
-
-static void take_ttys(struct monitor *m, const char *text, size_t size, int *fds, size_t n_fds)
-{
-	cleanup_json json_t *json = json_loadb(text, size, 0, NULL);
-	struct consoles *consoles = &m->consoles;
-	int *masters = fds, r = 0;
-
-	if (consoles->n_early > 0) {
-		r = n_fds > 0 ? consoles_keep(m, fds, n_fds) : 0;
-		masters = consoles->early;
-		n_fds = consoles->n_early;
-	}
-	if (r == 0 && !json)
-		r = -EBADMSG;
-	if (r == 0) {
-		consoles->n_early = 0; /* they are the lines' now */
-		r = consoles_open(m, masters, n_fds, json_is_true(json_object_get(json, "console")));
-	}
-	if (r < 0)
-		failure_note(&m->failure, r, "console", NULL, NULL, "take over the console");
-}
-
-/* Once the command runs (execute mode), what is at the other end is in the hands of the container's root. */
-static bool is_expected(const struct monitor *m, char kind)
-{
-	if (kind == 'X')
-		return m->execute;
-	return m->phase == PHASE_STARTING && ((kind != 'T' && kind != 't') || !m->consoles.lines);
-}
-
-static void on_packet(struct monitor *m, const char *data, size_t size, int *fds, size_t n_fds)
-{
-	switch (is_expected(m, data[0]) ? data[0] : '\0') {
-	case 'T':
-		take_ttys(m, data + 1, size - 1, fds, n_fds);
-		m->stage_done = true;
-		return;
-	case 't':
-		if (consoles_keep(m, fds, n_fds) < 0)
-			failure_note(&m->failure, -EPROTO, "console", NULL, NULL, "take over the ttys");
-		return;
-	case 'F':
-		if (failure_decode(&m->failure, data + 1, size - 1) < 0)
-			failure_note(&m->failure, -EBADMSG, "internal", NULL, NULL, "understand the stage");
-		break;
-	case 'W':
-		on_warning(data + 1);
-		break;
-	case 'R':
-		m->stage_done = true;
-		break;
-	case 'X':
-		if (size == 5)
-			m->command_status = (struct opt_int){
-				.set = true, .value = (uint8_t)data[1] | (uint8_t)data[2] << 8 | (uint8_t)data[3] << 16 | (uint8_t)data[4] << 24};
-		break;
-	default:
-		log_debug("unexpected packet from the stage: %d", data[0]);
-		break;
-	}
-	for (size_t i = 0; i < n_fds; i++)
-		close(fds[i]);
-}
-
-static void on_stage(struct source *source, uint32_t events)
-{
-	struct monitor *m = container_of(source, struct monitor, stage);
-	cleanup_free char *data = malloc(MAX_PACKET + 1);
-	int fds[MAX_PASSED];
-	size_t n_fds = MAX_PASSED;
-	ssize_t n = data ? fd_receive(source->fd, data, MAX_PACKET, fds, &n_fds) : -ENOMEM;
-
-	(void)events;
-	if (n == -EAGAIN)
-		return;
-	if (n <= 0) { /* closed by the exec of init, or by death: who waits looks which */
-		loop_drop(m->loop, source);
-		m->stage_done = true;
-		return;
-	}
-	data[n] = '\0';
-	on_packet(m, data, (size_t)n, fds, n_fds);
-}
-
-static int wait_stage(struct monitor *m, const char *what)
-{
-	int r;
-
-	m->stage_done = false;
-	if (m->stage.fd < 0)
-		return failure_note(&m->failure, -ECONNRESET, "init", NULL, NULL, "%s", what);
-	r = monitor_wait(m, stage_done, -1);
-	if (r == -ECANCELED)
-		return failure_note(&m->failure, r, "aborted", NULL, "it was killed while it started", "%s", what);
-	if (m->failure.code)
-		return -EIO;
-	return r < 0 ? failure_note(&m->failure, r, "internal", "epoll_wait", NULL, "%s", what) : 0;
 }
 
 static int make_cgroups(struct monitor *m)
@@ -204,7 +88,7 @@ static int spawn(struct monitor *m)
 	m->init_pidfd = spawned.pidfd;
 	m->init_gone = false;
 	m->init = (struct source){.fd = fcntl(spawned.pidfd, F_DUPFD_CLOEXEC, 0), .events = EPOLLIN, .ready = on_init};
-	m->stage = (struct source){.fd = steal_fd(&ours), .events = EPOLLIN, .ready = on_stage};
+	m->stage = (struct source){.fd = steal_fd(&ours), .events = EPOLLIN, .ready = monitor_hear_stage};
 	if (loop_add(m->loop, &m->init) < 0 || loop_add(m->loop, &m->stage) < 0)
 		return failure_note(&m->failure, -errno, "internal", "epoll_ctl", NULL, "watch the stage");
 	r = idmap_write(m->plan->idmap, m->plan->n_idmap, m->init_pid, &m->failure);
@@ -325,7 +209,7 @@ static int run_start_host_hooks(struct monitor *m)
 /* From the ttys (the stage has set everything up) to the exec of init. */
 static int finish_start(struct monitor *m)
 {
-	int r = wait_stage(m, "set up the container");
+	int r = monitor_wait_stage(m, "set up the container");
 
 	if (r == 0 && m->init_gone)
 		r = failure_note(&m->failure, -ECHILD, "init", NULL, "the stage died", "set up the container");
@@ -342,20 +226,7 @@ static int finish_start(struct monitor *m)
 	r = fd_send(m->stage.fd, "S", 1, NULL, 0);
 	if (r < 0)
 		return failure_note(&m->failure, r, "init", "send", NULL, "start init");
-	return wait_stage(m, "start init");
-}
-
-/* A stage that died meanwhile makes steps fail that want its namespaces or its socket: what it said before it died is the cause. */
-static void prefer_cause_of_stage(struct monitor *m)
-{
-	struct failure ours = m->failure;
-	struct pollfd waiting = {.fd = m->stage.fd, .events = POLLIN};
-
-	m->failure = (struct failure){};
-	while (m->stage.fd >= 0 && !m->failure.code && poll(&waiting, 1, 0) > 0)
-		on_stage(&m->stage, EPOLLIN);
-	if (!m->failure.code)
-		m->failure = ours;
+	return monitor_wait_stage(m, "start init");
 }
 
 static int start_steps(struct monitor *m)
@@ -383,7 +254,7 @@ static int start_steps(struct monitor *m)
 	if (r == 0)
 		r = hand_over_mounts(m);
 	if (r < 0)
-		prefer_cause_of_stage(m);
+		monitor_prefer_cause(m);
 	return r == 0 ? finish_start(m) : r;
 }
 
