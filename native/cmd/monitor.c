@@ -29,7 +29,7 @@ void monitor_report(struct monitor *m, const struct failure *failure)
 
 static void init_monitor(struct monitor *m, int report_fd)
 {
-	*m = (struct monitor){.loop = -1, .plan_fd = -1, .lock_fd = -1, .report_fd = report_fd, .init_pidfd = -1, .devices_prog = -1};
+	*m = (struct monitor){.loop = -1, .plan_fd = -1, .lock_fd = -1, .spare_fd = -1, .report_fd = report_fd, .init_pidfd = -1, .devices_prog = -1};
 	m->listener.fd = m->signals.fd = m->init.fd = m->stage.fd = -1;
 	m->freeze = (struct freeze){.events.fd = -1, .timer.fd = -1, .wanted = -1};
 	m->lease.timer.fd = -1;

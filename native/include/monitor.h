@@ -41,6 +41,7 @@ struct monitor {
 	char *name, *lxcpath, *run_dir, *events_dir, *pidfile;
 	bool foreground, execute;
 	int lock_fd, report_fd;
+	int spare_fd; /* to have one for a connection that must be refused */
 	enum phase phase;
 	enum state state;
 	pid_t pid, init_pid, caller; /* caller: who started us */

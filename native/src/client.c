@@ -39,8 +39,6 @@ void client_close(struct client *client)
 	if (m->lease.client == client)
 		lease_closed(m);
 	free(client);
-	if (m->listener.fd >= 0 && m->listener.events == 0) /* there is a descriptor again, see on_connection */
-		(void)loop_change(m->loop, &m->listener, EPOLLIN);
 	if (tty >= 0)
 		console_client_changed(m, tty);
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -94,6 +95,18 @@ int monitor_daemonize(struct monitor *m, int argc, char **argv)
 	return proc_start_time(m->pid, &m->start_ticks);
 }
 
+/* Without a descriptor for it a connection would stay in the queue, and wake us over and over again. */
+static void turn_away(struct monitor *m)
+{
+	log_warn("no descriptor left for a client");
+	cleanup_close_fd(&m->spare_fd);
+	m->spare_fd = accept4(m->listener.fd, NULL, NULL, SOCK_CLOEXEC);
+	if (m->spare_fd < 0) /* even so: at least not all the time */
+		poll(NULL, 0, 10);
+	cleanup_close_fd(&m->spare_fd);
+	m->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void on_connection(struct source *source, uint32_t events)
 {
 	struct monitor *m = container_of(source, struct monitor, listener);
@@ -102,9 +115,8 @@ static void on_connection(struct source *source, uint32_t events)
 	socklen_t size = sizeof(peer);
 
 	(void)events;
-	/* Without a descriptor for it the connection waits until a client has gone; it would wake us over and over again. */
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && m->clients)
-		(void)loop_change(m->loop, source, 0);
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		turn_away(m);
 	if (fd < 0)
 		return;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || (peer.uid != 0 && peer.uid != geteuid())) {
@@ -135,6 +147,7 @@ int monitor_listen(struct monitor *m)
 	umask(mask);
 	if (r < 0)
 		return failure_note(&m->failure, r, "internal", "bind", m->run_dir, "open the command socket");
+	m->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	m->listener = (struct source){.fd = steal_fd(&fd), .events = EPOLLIN, .ready = on_connection};
 	return loop_add(m->loop, &m->listener);
 }

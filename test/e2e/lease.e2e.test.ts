@@ -164,28 +164,65 @@ const monitorPid = async (): Promise<number> => {
   return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${init}/status`, 'utf8'))?.[1])
 }
 
+const limitOf = (pid: number): string =>
+  execFileSync('prlimit', ['--pid', String(pid), '--nofile', '--raw', '--noheadings', '--output', 'SOFT,HARD'], { encoding: 'utf8' }).trim().replace(/\s+/, ':')
+
+function limit(pid: number, files: string): void {
+  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${files}`])
+}
+
+/** Leaves it so many descriptors. */
+function leave(pid: number, left: number): void {
+  const used = new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
+  const free = Array.from({ length: used.size + left + 1 }, (_, fd) => fd).filter((fd) => !used.has(fd))
+  limit(pid, `${free[left] ?? 0}:`)
+}
+
+/** Ticks of processor time. */
+const spent = (pid: number): number =>
+  readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ').slice(11, 13).map(Number).reduce((a, b) => a + b)
+
 test('a monitor that has no descriptor left to watch a freeze takes it back', async () => {
   const monitor = await monitorPid()
-  let limits = ''
-  const holder = await ask({ op: 'freeze', timeout_ms: 5_000 }, () => {
-    limits = execFileSync('prlimit', ['--pid', String(monitor), '--nofile', '--raw', '--noheadings', '--output', 'SOFT,HARD'], { encoding: 'utf8' }).trim()
-    // One for the file that is written and the one that is watched, one after the other; none for the timer.
-    const used = new Set(readdirSync(`/proc/${monitor}/fd`).map(Number))
-    const second = Array.from({ length: used.size + 2 }, (_, fd) => fd).filter((fd) => !used.has(fd))[1] ?? 0
-    execFileSync('prlimit', ['--pid', String(monitor), `--nofile=${second}:`])
-  })
+  const limits = limitOf(monitor)
+  // One for the file that is written and the one that is watched, one after the other; none for the timer.
+  const holder = await ask({ op: 'freeze', timeout_ms: 5_000 }, () => leave(monitor, 1))
   try {
     expect(await holder.reply()).toMatchObject({ ok: false, error: 'failed' })
   } finally {
-    execFileSync('prlimit', ['--pid', String(monitor), `--nofile=${limits.replace(/\s+/, ':')}`])
+    limit(monitor, limits)
   }
   expect(await state()).toBe('RUNNING')
   await must('attach', '-n', name, '--', 'true')
 })
 
+test('a monitor that has no descriptor left for a client refuses it, and rests', async () => {
+  const monitor = await monitorPid()
+  const limits = limitOf(monitor)
+  const used = readdirSync(`/proc/${monitor}/fd`).map(Number)
+  const numbers = Math.max(...used) + 1
+  const sockets: Socket[] = []
+  limit(monitor, `${numbers}:`)
+  try {
+    for (let i = used.length; i < numbers; i++) {
+      sockets.push(connect(socketPath))
+      await once(sockets.at(-1)!, 'connect')
+    }
+    const before = spent(monitor)
+    sockets.push(connect(socketPath).resume())
+    await once(sockets.at(-1)!, 'close')
+    expect(readdirSync(`/proc/${monitor}/fd`)).toHaveLength(numbers)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(spent(monitor) - before).toBeLessThan(10)
+  } finally {
+    limit(monitor, limits)
+    for (const socket of sockets) socket.destroy()
+  }
+  expect(await state()).toBe('RUNNING')
+})
+
 test('a client that only waits for the rest does not keep the monitor busy', async () => {
   const monitor = await monitorPid()
-  const ticks = (): number => readFileSync(`/proc/${monitor}/stat`, 'utf8').split(') ')[1]!.split(' ').slice(11, 13).map(Number).reduce((a, b) => a + b)
   const socket = connect({ path: socketPath, allowHalfOpen: true })
   await once(socket, 'connect')
   socket.write(encodeJson({ version: 1, op: 'console', tty: 0, watch: true }))
@@ -193,9 +230,9 @@ test('a client that only waits for the rest does not keep the monitor busy', asy
   await must('attach', '-n', name, '--', 'sh', '-c', 'head -c 2000000 /dev/zero >/dev/console')
   socket.end()
   await new Promise((resolve) => setTimeout(resolve, 100))
-  const before = ticks()
+  const before = spent(monitor)
   await new Promise((resolve) => setTimeout(resolve, 500))
-  expect(ticks() - before).toBeLessThan(10)
+  expect(spent(monitor) - before).toBeLessThan(10)
   socket.destroy()
 })
 

@@ -120,6 +120,19 @@ describe.each([
     expect(await attach('grep " / / " /proc/self/mountinfo')).not.toMatch(/nosuid/)
   })
 
+  test('a view that somebody took away is there again after a reboot', async () => {
+    const { init_pid: before } = await start()
+    await attach('echo kept >/kept')
+    execFileSync('umount', [view])
+    await tlxc('attach', '-n', name, '--', 'reboot', '-f')
+    await eventually('another init', async () => {
+      const now = Number(await tlxc('info', '-n', name, '-pH').then(({ stdout }) => stdout))
+      return now > 0 && now !== before && (await must('info', '-n', name, '-sH')).trim() === 'RUNNING'
+    })
+    expect(await attach('cat /kept')).toBe('kept\n')
+    expect(mountOf(view)).toMatch(/ - overlay tlxc:/)
+  })
+
   if (shares) test('without an id map one superblock stays: who works in the view goes on while it starts, runs and stops', async () => {
     expect(await storage({ op: 'mount', path: view, pool, lowers: ['mid01', 'base01'], upper: UPPER })).toMatchObject({ ok: true })
     const { dev } = statSync(view)
