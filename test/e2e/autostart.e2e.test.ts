@@ -12,7 +12,8 @@ describe('autostart', () => {
 
   beforeAll(async () => {
     const keys = { [first]: 'order = 1\nlxc.start.delay = 1', [second]: 'order = 2', [broken]: 'order = 3' }
-    await must('create', '-q', '-t', 'busybox', first)
+    // Without layers: a copy of the directory would have the same upper, which two must not write.
+    await must('create', '-q', '-t', 'busybox', '-B', 'dir', first)
     for (const name of [second, broken]) {
       // Quicker than the template, and ids of one range do for a test.
       await run('cp', ['-a', join(lxcpath, first), join(lxcpath, name)])
