@@ -62,6 +62,7 @@ struct monitor {
 	struct lease lease;
 	char *view; /* where the host sees the root of the running container; NULL: nowhere */
 	uint64_t view_id; /* of the mount there */
+	dev_t view_dev; /* of the superblock that we made; 0: none */
 	struct client *clients;
 	struct event history[MAX_HISTORY];
 	size_t n_history;

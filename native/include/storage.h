@@ -67,6 +67,9 @@ int storage_unmount(const char *path, const char *pool, const char *upper, const
 
 /* storage-probe.c: 0 when no superblock has the upper, -EBUSY when one has. Changes the working directory. */
 int storage_probe(const char *pool, const char *upper, struct storage_report *report);
+/* Whether the superblock that had this device number is no more: ustat(2) takes microseconds, a probe 1–2 ms. false: it lives, the number is
+ * another's by now, or the kernel does not say. */
+bool storage_is_destroyed(dev_t superblock);
 
 /* storage-busy.c: puts who uses a file system (by its device number), or mapped files below where it is mounted, into report->busy. */
 void storage_find_users(const char *path, unsigned int major, unsigned int minor, struct storage_report *report);

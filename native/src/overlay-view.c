@@ -17,6 +17,7 @@
 #include <linux/stat.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 /* The mount at the view's place, if any; *ret_parent is where to look for *ret_name. */
@@ -56,8 +57,10 @@ int overlay_attach_view(struct monitor *m, int tree)
 		r = mnt_set(tree, false, 0, 0, MNT_PRIVATE);
 	if (r < 0)
 		return failure_note(&m->failure, r, "rootfs", "move_mount", view, "show the root file system on the host");
-	if (statx(tree, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0)
+	if (statx(tree, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0) {
 		m->view_id = st.stx_mnt_id;
+		m->view_dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+	}
 	m->view = strdup(view);
 	return 0;
 }
@@ -145,6 +148,7 @@ int overlay_take_view_away(struct monitor *m)
 	if (is_own(m, id)) /* after a reboot, and it stays */
 		return 0;
 	free(steal_ptr(&m->view));
+	m->view_dev = 0;
 	if (id && is_shared(m) && shows_stack(overlay, id)) {
 		m->view_id = id;
 		m->view = strdup(overlay->view);
@@ -168,7 +172,7 @@ static void warn(const char *what, const char *view, int r, const struct storage
 }
 
 /* In a child, as it changes the working directory. */
-static void change_view(const struct overlay *overlay)
+static void change_view(const struct overlay *overlay, dev_t superblock)
 {
 	struct stack stack = overlay_stack(overlay);
 	struct storage_report report = {};
@@ -177,8 +181,10 @@ static void change_view(const struct overlay *overlay)
 	int r;
 
 	stack.memory = false; /* that went with the root */
+	r = storage_unmount(overlay->view, NULL, NULL, &outcome, &report);
 	/* A copy of the view in another mount namespace has the upper yet. When somebody writes there the next command says who. */
-	r = storage_unmount(overlay->view, anew ? overlay->pool : NULL, anew ? overlay->upper : NULL, &outcome, &report);
+	if (r == 0 && anew && !storage_is_destroyed(superblock))
+		r = storage_unmount(overlay->view, overlay->pool, overlay->upper, &outcome, &report);
 	if (r < 0) {
 		warn("unmount", overlay->view, r, &report);
 	} else if (anew) {
@@ -215,7 +221,7 @@ void overlay_stopped(struct monitor *m)
 	}
 	pid = fork();
 	if (pid == 0) {
-		change_view(overlay);
+		change_view(overlay, m->view_dev);
 		_exit(0);
 	}
 	if (pid < 0)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -37,6 +38,18 @@ static int ask(const char *upper, struct storage_report *report)
 		r = -EEXIST;
 	}
 	return storage_note(report, r, "fsconfig", "%s %s", upper, r == -EBUSY ? "is in use by a mount" : "cannot be probed");
+}
+
+bool storage_is_destroyed(dev_t superblock)
+{
+#ifdef SYS_ustat /* not on the newer architectures */
+	char unused[64]; /* struct ustat */
+
+	return superblock != 0 && syscall(SYS_ustat, (unsigned int)superblock, unused) < 0 && errno == EINVAL;
+#else
+	(void)superblock;
+	return false;
+#endif
 }
 
 int storage_probe(const char *pool, const char *upper, struct storage_report *report)
