@@ -46,6 +46,9 @@ struct stack overlay_stack(const struct overlay *overlay)
 	};
 }
 
+/* In place of a system call's name: a filesystem that cannot be id-mapped is told apart from other refusals of mount_setattr. */
+static const char IDMAP[] = "idmap";
+
 /* The pool, seen through the container's id map, becomes the working directory: the names of layers are relative to it. */
 static int enter_pool(const struct plan *plan, int userns, struct answer *answer)
 {
@@ -60,10 +63,11 @@ static int enter_pool(const struct plan *plan, int userns, struct answer *answer
 		return note(answer, tree, "open_tree", pool);
 	/* A clone is a peer of what it was cloned from: what is mounted on it would appear on the host's pool. */
 	r = mnt_set(tree, false, 0, 0, MNT_PRIVATE);
-	if (r == 0 && userns >= 0)
-		r = mnt_idmap(tree, false, userns);
 	if (r < 0)
 		return note(answer, r, "mount_setattr", pool);
+	r = userns >= 0 ? mnt_idmap(tree, false, userns) : 0;
+	if (r < 0)
+		return note(answer, r, IDMAP, pool);
 	r = mnt_private_namespace();
 	if (r < 0)
 		return note(answer, r, "unshare", "mount namespace");
@@ -171,6 +175,8 @@ static int make(const struct plan *plan, int userns, int fds[2], struct failure 
 	if (answer.r < 0 || n_fds != 2) {
 		char detail[1024];
 
+		if (strcmp(answer.syscall, IDMAP) == 0)
+			return failure_note(failure, answer.r, "rootfs", "mount_setattr", answer.detail, "idmap of the layers");
 		snprintf(detail, sizeof(detail), "%s: %s", name, answer.detail);
 		return failure_note(failure, answer.r < 0 ? answer.r : -EBADMSG, strcmp(answer.syscall, "unshare") == 0 ? "namespace" : "rootfs",
 				    *answer.syscall ? answer.syscall : NULL, detail, "mount the layers");

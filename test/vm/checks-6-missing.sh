@@ -7,7 +7,7 @@ check 'a container on tmpfs is made' tlxc-create -q -P /mnt/tmpfs -n ontmpfs -t 
 if [ "$(printf '%s\n' 6.3 "$(uname -r)" | sort -V | head -n 1)" = 6.3 ]; then
   check 'tmpfs can be id-mapped: it starts' eval 'tlxc-start -P /mnt/tmpfs -n ontmpfs && tlxc-stop -k -P /mnt/tmpfs -n ontmpfs'
 else
-  check 'tmpfs cannot be id-mapped: said so' refuses 'rootfs (lxc.rootfs.path)" cannot be id-mapped by this kernel' tlxc-start -P /mnt/tmpfs -n ontmpfs
+  check 'tmpfs cannot be id-mapped: said so' refuses '/mnt/tmpfs/.pool" cannot be id-mapped by this kernel' tlxc-start -P /mnt/tmpfs -n ontmpfs
 fi
 check 'and destroyed' tlxc-destroy -P /mnt/tmpfs -n ontmpfs
 umount /mnt/tmpfs
