@@ -11,10 +11,10 @@ export const UNPACK_OPTIONS: readonly string[] = [
   '--xattrs-include=security.capability', '--xattrs-include=user.*', '--xattrs-exclude=user.overlay.*',
 ]
 
-/** TlxcError SPACE for a full disk, else TEMPLATE with tar's own first complaint. */
+/** TlxcError SPACE for a full disk, else TEMPLATE with the first complaint of tar, or of what was to run it. */
 export function tarFailure(archive: string, { stderr, exitCode, signal }: ExecResult): TlxcError {
-  const complaint = stderr.split('\n').find((line) => /^tar: /.test(line) && !/Removing leading|Exiting with failure|Ignoring unknown/.test(line))
-  const reason = complaint?.slice('tar: '.length) ?? `tar ended with ${exitCode ?? signal ?? 'an error'}`
+  const complaint = stderr.split('\n').find((line) => /^(tar|confine|env): /.test(line) && !/Removing leading|Exiting with failure|Ignoring unknown/.test(line))
+  const reason = complaint?.replace('tar: ', '') ?? `tar ended with ${exitCode ?? signal ?? 'an error'}`
   const full = /No space left on device|Disk quota exceeded/.test(stderr)
   return new TlxcError(full ? 'SPACE' : 'TEMPLATE', `cannot unpack "${archive}": ${reason.replace(/\p{Cc}/gu, ' ')}`, {
     hint: full ? 'make room on that filesystem' : 'the image is damaged, or was made to do harm',
