@@ -52,6 +52,19 @@ export async function returnClone(host: Host, clone: Relative, origins: readonly
   for (const origin of origins) await listClone(host, origin, clone)
 }
 
+/**
+ * The list of a destroyed container, in its directory, before that comes back: clones may have gone, or got other names, while nobody kept
+ * it. The caller holds the pool's lock.
+ */
+export function renewClones(host: Host, origin: Relative, dir: string): void {
+  const is = (one: Relative, other: Relative): boolean => one.lxcpath === other.lxcpath && one.name === other.name
+  const { lxcpath } = origin
+  const listed = clonesOf(host, { dir }).filter((clone) => host.fs.existsSync(`${clone.lxcpath}/${clone.name}/config`))
+  const others = host.fs.readdirSync(lxcpath).map((name) => ({ lxcpath, name }))
+  const unlisted = others.filter(({ name }) => originsOf(host, { dir: `${lxcpath}/${name}` }).some((one) => is(one, origin)))
+  put(host, `${dir}/lxc_snapshots`, [...listed, ...unlisted.filter((clone) => !listed.some((one) => is(one, clone)))])
+}
+
 /** Clones that are no more: their destroy was interrupted before it could say so. */
 export function deadClones(host: Host, origin: Container): Relative[] {
   return clonesOf(host, origin).filter(({ lxcpath, name }) => !host.fs.existsSync(`${lxcpath}/${name}/config`))

@@ -5,7 +5,7 @@ import { forgetOldBases } from '../storage/base.ts'
 import { bringBack, condemn, emptyTrash, keptInTrash, type Kept } from '../storage/trash.ts'
 import { collectLayers, POOL_TIMEOUT_MS, showFiles } from './layers.ts'
 import { withLock, withPoolLock } from './lock.ts'
-import { dropClone, originsOf, returnClone } from './relations.ts'
+import { dropClone, originsOf, renewClones, returnClone } from './relations.ts'
 import { containerAt, type Container } from './store.ts'
 import { readSystemConfig } from './system-config.ts'
 
@@ -55,7 +55,12 @@ export async function undoDestroy(host: Host, lxcpath: string, name: string, loc
     await returnClone(host, container, origins)
     try {
       // What refers to layers moves; who collects looks at it before or after.
-      await withPoolLock(host, lxcpath, 'undo of destroy', POOL_TIMEOUT_MS, () => Promise.resolve(bringBack(host, lxcpath, findKept(host, lxcpath, name))))
+      await withPoolLock(host, lxcpath, 'undo of destroy', POOL_TIMEOUT_MS, () => {
+        const kept = findKept(host, lxcpath, name)
+        renewClones(host, container, kept.directory)
+        bringBack(host, lxcpath, kept)
+        return Promise.resolve()
+      })
     } catch (error) {
       if (!host.fs.existsSync(container.dir)) await dropClone(host, container, origins)
       throw error

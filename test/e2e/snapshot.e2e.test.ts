@@ -425,6 +425,17 @@ describe('destroy', () => {
     expect(readFileSync(list, 'utf8')).toBe(`${lxcpath}\n${name}-c\n`)
   })
 
+  test('of the original: its undo finds clones that were renamed, and none that went', async () => {
+    const name = await make()
+    const [gone, old, now] = ['gone', 'old', 'now'].map((word) => `${name}-${word}`) as [string, string, string]
+    for (const clone of [gone, old]) await copy(name, '-N', clone, '-s')
+    await must('destroy', '-P', lxcpath, '-s', '-n', name)
+    await must('destroy', '-P', lxcpath, '-n', gone)
+    await copy(old, '-R', '-N', now)
+    await must('destroy', '-P', lxcpath, '--undo', '-n', name)
+    expect(readFileSync(join(lxcpath, name, 'lxc_snapshots'), 'utf8')).toBe(`${lxcpath}\n${now}\n`)
+  })
+
   test('of many clones at once, and their undo, forget none', async () => {
     const name = await make()
     const clones = Array.from({ length: 8 }, (_, i) => `${name}-${i}`)
