@@ -55,9 +55,7 @@ function dropRecord(host: Host, directory: string): void {
 /** Destroyed containers that can be brought back, newest first. */
 export function keptInTrash(host: Host, lxcpath: string): Kept[] {
   const trash = trashDir(lxcpath)
-  if (!host.fs.existsSync(trash)) return []
-  requireOwn(host, trash)
-  const kept = host.fs.readdirSync(trash).flatMap((entry) => {
+  const kept = entriesOf(host, trash).flatMap((entry) => {
     const record = readRecord(host, `${trash}/${entry}`)
     return record === null ? [] : [{ ...record, directory: `${trash}/${entry}` }]
   })
@@ -67,9 +65,7 @@ export function keptInTrash(host: Host, lxcpath: string): Kept[] {
 /** What is in the trash and cannot be brought back, as paths. */
 export function goingInTrash(host: Host, lxcpath: string): string[] {
   const trash = trashDir(lxcpath)
-  if (!host.fs.existsSync(trash)) return []
-  requireOwn(host, trash)
-  return host.fs.readdirSync(trash).map((entry) => `${trash}/${entry}`).filter((path) => readRecord(host, path) === null)
+  return entriesOf(host, trash).map((entry) => `${trash}/${entry}`).filter((path) => readRecord(host, path) === null)
 }
 
 /** Moves it back to LXCPATH/NAME; the caller holds that name's lock and saw that it is free. */
@@ -139,14 +135,28 @@ export function refuseMounts(host: Host, path: string): void {
 function moveToTrash(host: Host, lxcpath: string, path: string): string {
   const trash = trashDir(lxcpath)
   const target = `${trash}/${basename(path)}.${randomHex(6)}`
+  for (;;) {
+    try {
+      // 0700: below may lie files that are set-uid root on disk.
+      host.fs.mkdirSync(trash, { recursive: true, mode: 0o700 })
+      requireOwn(host, trash)
+      host.fs.renameSync(path, target)
+      return target
+    } catch (error) {
+      if (errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT') return path
+      // Another command found the trash empty, and removed it, since we made it.
+      if (errnoOf(error) !== 'ENOENT' || !host.fs.existsSync(path)) throw error
+    }
+  }
+}
+
+/** No trash, no entries. */
+function entriesOf(host: Host, trash: string): string[] {
   try {
-    // 0700: below may lie files that are set-uid root on disk.
-    host.fs.mkdirSync(trash, { recursive: true, mode: 0o700 })
     requireOwn(host, trash)
-    host.fs.renameSync(path, target)
-    return target
+    return host.fs.readdirSync(trash)
   } catch (error) {
-    if (errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT') return path
+    if (errnoOf(error) === 'ENOENT') return []
     throw error
   }
 }

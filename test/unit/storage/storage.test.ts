@@ -85,6 +85,19 @@ describe('dir', () => {
 })
 
 describe('trash', () => {
+  test('another command that removes the empty trash meanwhile takes nothing along', async () => {
+    let first = true
+    const fs = {
+      ...host.fs,
+      renameSync: (...[from, to]: Parameters<typeof host.fs.renameSync>) => {
+        if (first) host.fs.rmdirSync(`${lxcpath}/.trash`)
+        first = false
+        host.fs.renameSync(from, to)
+      },
+    }
+    await discard({ ...host, fs }, lxcpath, place.directory)
+    expect([first, existsSync(place.directory), existsSync(`${lxcpath}/.trash`)]).toEqual([false, false, false])
+  })
   test('a link in its place is refused, and what it leads to stays', async () => {
     mkdirSync(`${lxcpath}/precious/kept`, { recursive: true })
     symlinkSync(`${lxcpath}/precious`, `${lxcpath}/.trash`)
