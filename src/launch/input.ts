@@ -28,8 +28,6 @@ export interface LaunchOptions {
   /** -o, -l: over lxc.log.file and lxc.log.level */
   logFile?: string
   logLevel?: LogLevel
-  /** Run after an ephemeral container has stopped; default PREFIX/bin/tlxc-destroy. */
-  destroyCommand?: readonly string[]
 }
 
 export interface LaunchInput {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { makePaths } from '../../../src/host/paths.ts'
 import { planLaunch } from '../../../src/launch/plan.ts'
 import type { Plan } from '../../../src/protocol/generated.ts'
 import { factsOf, inputOf } from '../../helpers/launch.ts'
@@ -218,6 +219,8 @@ describe('init and hooks', () => {
 
   it('destroys an ephemeral container by its own command', () => {
     expect(plan('lxc.ephemeral = 1').after_stop).toEqual(['/usr/bin/tlxc-destroy', '--purge', '-s', '-P', '/var/lib/tlxc', '-n', 'c1'])
+    const paths = makePaths('/usr', '/srv/test')
+    expect(plan('lxc.ephemeral = 1', { paths }).after_stop.slice(0, 3)).toEqual(['/usr/bin/env', 'TLXC_ROOT=/srv/test', '/usr/bin/tlxc-destroy'])
   })
 })
 
