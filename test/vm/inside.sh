@@ -77,7 +77,7 @@ nothing_left() { # but the view, in which the files of a stopped container are
 
 cp -a /share/root/. /
 mkdir -p /var/cache/tlxc
-cp -a /share/cache/. /var/cache/tlxc/
+tar --extract --numeric-owner --acls --xattrs --xattrs-include='*' --file=/share/cache.tar --directory=/var/cache/tlxc
 for file in /etc/subuid /etc/subgid; do echo root:1000000:65536000 >>$file; done
 systemctl daemon-reload
 echo "# $(uname -r), $(systemctl --version | head -n 1), cgroups: $(stat -fc %T /sys/fs/cgroup)"
