@@ -3,18 +3,13 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "inode-flags.h"
 #include "mount-api.h"
 #include "subvolume.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/ioctl.h>
-
-/* <linux/fs.h> has these, and <linux/mount.h> with names of protocol.gen.h. */
-#define IOC_GETFLAGS _IOR('f', 1, long)
-#define IOC_SETFLAGS _IOW('f', 2, long)
-enum { IMMUTABLE_FL = 0x10 };
 
 static int missing(const struct storage_step *step, const char *field, struct storage_report *report)
 {
@@ -37,22 +32,6 @@ static int do_sync(const struct storage_step *step, const char **ret_outcome, st
 	return 0;
 }
 
-static bool has_no_flags(int r)
-{
-	return r == -ENOTTY || r == -EOPNOTSUPP || r == -ENOSYS;
-}
-
-static int set_flag(int fd, bool on, const char **ret_outcome)
-{
-	int flags, wanted;
-
-	if (ioctl(fd, IOC_GETFLAGS, &flags) < 0)
-		return -errno;
-	wanted = on ? flags | IMMUTABLE_FL : flags & ~IMMUTABLE_FL;
-	*ret_outcome = on ? "immutable" : "mutable";
-	return wanted != flags && ioctl(fd, IOC_SETFLAGS, &wanted) < 0 ? -errno : 0;
-}
-
 /* Of the directory itself, also when something is mounted on it: a clone of its parent's mount has nothing mounted on it. */
 static int do_immutable(const struct storage_step *step, const char **ret_outcome, struct storage_report *report)
 {
@@ -71,11 +50,10 @@ static int do_immutable(const struct storage_step *step, const char **ret_outcom
 	fd = openat(bare, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return storage_note(report, -errno, "open", "%s", step->path);
-	r = set_flag(fd, step->on.value, ret_outcome);
-	if (has_no_flags(r)) {
-		*ret_outcome = "unsupported";
+	r = inode_set_flag(fd, INODE_IMMUTABLE, step->on.value);
+	*ret_outcome = inode_has_no_flags(r) ? "unsupported" : step->on.value ? "immutable" : "mutable";
+	if (inode_has_no_flags(r))
 		return 0;
-	}
 	return r < 0 ? storage_note(report, r, "ioctl", "%s: flag immutable", step->path) : 0;
 }
 

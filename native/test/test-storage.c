@@ -1,6 +1,7 @@
 /* Uppers, views and letting go of them, with real mounts below /var/tmp; most of it needs root. */
 #include "cleanup.h"
 #include "fd.h"
+#include "inode-flags.h"
 #include "mount-api.h"
 #include "mountinfo.h"
 #include "storage.h"
@@ -8,12 +9,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -245,6 +249,18 @@ static void test_upper(void)
 	ok(!step(&wanted) && report.errno_.value == ENOENT && access(at("pool/u00002"), F_OK) < 0, "without its layer nothing is made");
 	wanted.name = (char *)"../x";
 	ok(!step(&wanted) && report.errno_.value == EINVAL, "not outside of the pool");
+}
+
+static void test_spread(void)
+{
+	cleanup_fd int fd = open(pool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct statfs fs;
+	int flags = 0;
+
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != EXT4_SUPER_MAGIC)
+		skip("only ext4 has the flag for it");
+	else
+		ok(ioctl(fd, _IOR('f', 1, long), &flags) == 0 && flags & INODE_TOPDIR, "each entry of the pool starts in a part of the disk of its own");
 }
 
 static bool is_nosuid_nodev(const char *path)
@@ -487,6 +503,7 @@ int main(void)
 	snprintf(view, sizeof(view), "%s/view", scratch);
 	make_layers();
 	test_upper();
+	test_spread();
 	test_view();
 	test_links();
 	test_busy();
