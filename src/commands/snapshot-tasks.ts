@@ -2,6 +2,8 @@
 import { resolve } from 'node:path'
 import type { Context, ParsedArgs } from '../cli/command.ts'
 import { systemTrouble } from '../cli/system-error.ts'
+import { ValueError } from '../config/codecs/codec.ts'
+import { duration } from '../config/codecs/duration.ts'
 import { errnoOf, TlxcError } from '../errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import { selectContainers, type Selection } from '../container/select.ts'
@@ -102,10 +104,10 @@ async function list(container: Container, { args, ctx }: TaskInput): Promise<Tas
 
 async function tree(container: Container, { ctx }: TaskInput): Promise<TaskResult> {
   const { viewSnapshots } = await import('../container/view-snapshots.ts')
-  const { renderSnapshotTree, snapshotAsJson } = await import('../render/snapshot.ts')
-  const { snapshots, now } = await viewSnapshots(ctx.host, container, { sizes: true })
-  if (!ctx.json) ctx.stdout.write(renderSnapshotTree(snapshots, now ?? undefined))
-  return { snapshots: snapshots.map(snapshotAsJson) }
+  const { asideAsJson, renderSnapshotTree, snapshotAsJson } = await import('../render/snapshot.ts')
+  const { snapshots, now, aside } = await viewSnapshots(ctx.host, container, { sizes: true })
+  if (!ctx.json) ctx.stdout.write(renderSnapshotTree(snapshots, now ?? undefined, aside))
+  return { snapshots: snapshots.map(snapshotAsJson), aside: asideAsJson(aside) }
 }
 
 async function restore(container: Container, { args, ctx, positionals }: TaskInput): Promise<TaskResult> {
@@ -155,11 +157,11 @@ async function release(container: Container, { args, ctx }: TaskInput): Promise<
 
 async function prune(container: Container, { args, ctx }: TaskInput): Promise<TaskResult> {
   const { pruneSnapshots } = await import('../container/prune.ts')
-  const { pruneAsJson, renderPrune } = await import('../render/snapshot.ts')
+  const { asidePruneAsJson, pruneAsJson, renderPrune } = await import('../render/snapshot.ts')
   const dryRun = args.options['dry-run'] === true
-  const decisions = await pruneSnapshots(ctx, container, keepOf(args), dryRun)
-  if (!ctx.json && (dryRun || (ctx.stdout.isTTY && !ctx.quiet))) ctx.stdout.write(renderPrune(decisions, dryRun ? 'remove' : 'removed'))
-  return { dry_run: dryRun, decisions: decisions.map(pruneAsJson) }
+  const { decisions, aside } = await pruneSnapshots(ctx, container, { snapshots: keepOf(args), undo: keepUndoOf(args) }, dryRun)
+  if (!ctx.json && (dryRun || (ctx.stdout.isTTY && !ctx.quiet))) ctx.stdout.write(renderPrune(decisions, dryRun ? 'remove' : 'removed', aside))
+  return { dry_run: dryRun, decisions: decisions.map(pruneAsJson), aside: asidePruneAsJson(aside) }
 }
 
 /** Undefined where no --keep-… was given: the configuration decides. */
@@ -172,6 +174,18 @@ function keepOf({ options }: ParsedArgs): Record<string, number> | null {
     keep[rule] = Number(text)
   }
   return Object.keys(keep).length === 0 ? null : keep
+}
+
+/** null: the configuration decides. */
+function keepUndoOf({ options }: ParsedArgs): number | null {
+  const text = options['keep-undo']
+  if (typeof text !== 'string') return null
+  try {
+    return duration.parse(text)
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error
+    throw new TlxcError('USAGE', `invalid value '${text}' of --keep-undo`, { hint: `give ${duration.expects}` })
+  }
 }
 
 async function squash(container: Container, { ctx }: TaskInput): Promise<TaskResult> {

@@ -17,7 +17,8 @@ export default defineCommand({
     'only for the last of it. The pause and the time that writing out dirty data took are shown on a terminal and with --json; of a stopped one, where the latter is what the ' +
     'snapshot costs, with -l INFO. Snapshots are named snap0, snap1, … in the lowest free number, or by a second --name: ' +
     'tlxc-snapshot -n web --name before-upgrade.\n\n' +
-    'A restore (-r) puts the files and the configuration of the container back. What it replaces is kept aside until the next restore, and --undo takes the last one back. A running ' +
+    'A restore (-r) puts the files and the configuration of the container back. What it replaces is kept aside, where --undo takes the last one back, until the next restore; ' +
+    'or until a --prune finds it older than snapshot.keep.undo of tlxc.conf(5) says (seven days). --tree shows it as "(undo)", with the room that it takes. A running ' +
     'container is refused, unless --force is given, which stops it, restores it and starts it again. With -N the snapshot becomes a new container, which shares its layers.\n\n' +
     'While the container is frozen, the process that copies runs before everything else on the machine (SCHED_FIFO, priority 1; see sched(7)), for the few ten milliseconds that this takes and ' +
     'five seconds at most: then the container goes on, and there is no snapshot. One thing takes longer: a large file that is being written at that moment, such as the image of a database. On a ' +
@@ -42,12 +43,13 @@ export default defineCommand({
     diff: { value: 'required', argument: 'SNAP', describe: 'List files added (A), modified (M) and deleted (D) since SNAP; a second snapshot follows: --diff snap0 snap1' },
     browse: { value: 'required', argument: 'SNAP', describe: 'Show the files of SNAP read-only, and print where, until --release' },
     release: { value: 'required', argument: 'SNAP', describe: 'End --browse' },
-    prune: { value: 'none', describe: 'Destroy what no --keep-… keeps; without one, what the configuration says (tlxc.snapshot.keep.…)' },
+    prune: { value: 'none', describe: 'Destroy what no --keep-… keeps; without one, what the configuration says (tlxc.snapshot.keep.…). Free what an old restore put aside' },
     'keep-last': KEEP('the newest N'),
     'keep-hourly': KEEP('the newest of each of the last N hours with one'),
     'keep-daily': KEEP('the newest of each of the last N days with one'),
     'keep-weekly': KEEP('the newest of each of the last N weeks with one'),
     'keep-monthly': KEEP('the newest of each of the last N months with one'),
+    'keep-undo': { value: 'required', argument: 'AGE', describe: 'With --prune: keep what --undo takes back for AGE, such as 2d or 12h (default 7d, or as configured)' },
     'dry-run': { value: 'none', describe: 'With --prune: show what would go, and destroy nothing' },
     squash: { value: 'none', describe: 'Merge the layers of the stopped container above its base' },
     rcfile: { value: 'required', argument: 'FILE', describe: 'Read FILE as well; it must be there and whole', complete: 'file' },
@@ -60,6 +62,7 @@ export default defineCommand({
     { command: 'tlxc-snapshot -n c7 --undo', describe: 'That was the wrong one' },
     { command: 'tlxc-snapshot -n c7 -r snap1 -N c8', describe: 'Make a container of snap1' },
     { command: 'tlxc-snapshot --running -q', describe: 'From cron: a snapshot of all that run' },
+    { command: 'tlxc-snapshot --all --prune --dry-run', describe: 'What a prune would destroy, and why' },
     { command: 'tlxc-snapshot --all --prune --keep-daily 7 --keep-weekly 4', describe: 'From cron: keep seven days and four weeks' },
   ],
   nameMode: 'none',
@@ -108,7 +111,7 @@ function taskOf({ options }: ParsedArgs): Task {
 /** Options that belong to one task only. */
 const BELONGS: Readonly<Record<string, readonly Task[]>> = {
   comment: ['take'], message: ['take'], showcomments: ['list', 'take'], newname: ['restore'], force: ['restore', 'undo'], 'dry-run': ['prune'],
-  'keep-last': ['prune'], 'keep-hourly': ['prune'], 'keep-daily': ['prune'], 'keep-weekly': ['prune'], 'keep-monthly': ['prune'],
+  'keep-last': ['prune'], 'keep-hourly': ['prune'], 'keep-daily': ['prune'], 'keep-weekly': ['prune'], 'keep-monthly': ['prune'], 'keep-undo': ['prune'],
 }
 
 function refuseMeaningless({ options }: ParsedArgs, task: Task): void {

@@ -29,6 +29,8 @@ const ASIDE = '.aside'
 export const PLAIN_ASIDE_CONFIG = `${ASIDE}/config`
 /** What it will be, until everything is in place. */
 const ASIDE_NEW = '.aside.new'
+/** It is on its way out: nobody can be given half of it. */
+const ASIDE_OLD = '.aside.old'
 const RESTORED = '.restored'
 
 /** The caller holds the container's lock. Throws TlxcError RUNNING where a copy of a running system would be torn. */
@@ -87,6 +89,22 @@ export async function undoPlain(host: Host, container: Container): Promise<strin
   return restored
 }
 
+/** What undoPlain() would take back. */
+export function plainAside(host: Host, { dir }: Container): { restored: string; at: number } | null {
+  const record = `${dir}/${ASIDE}/restored`
+  if (!host.fs.existsSync(`${dir}/${ASIDE}/rootfs`) || !host.fs.existsSync(record)) return null
+  // Written once, at the restore.
+  return { restored: host.fs.readFileSync(record, 'utf8'), at: host.fs.statSync(record).mtimeMs }
+}
+
+/** One rename, after which it cannot be taken back, then the slow part. The caller holds the container's lock. */
+export async function dropPlainAside(host: Host, container: Container): Promise<void> {
+  await sweepPlain(host, container)
+  host.fs.renameSync(`${container.dir}/${ASIDE}`, `${container.dir}/${ASIDE_OLD}`)
+  syncDirectory(host, container.dir)
+  await sweepPlain(host, container)
+}
+
 interface Replacement {
   /** Name of the snapshot. */
   restored: string
@@ -117,11 +135,12 @@ async function replace(host: Host, container: Container, driver: StorageDriver, 
 export async function sweepPlain(host: Host, container: Container): Promise<void> {
   const { dir } = container
   const copies = unfinishedCopies(host, dir)
-  const paths = [RESTORED, ASIDE_NEW].map((name) => `${dir}/${name}`)
+  const paths = [RESTORED, ASIDE_NEW, ASIDE_OLD].map((name) => `${dir}/${name}`)
   if (copies.length === 0 && !paths.some((path) => host.fs.existsSync(path))) return
   const { driver } = plainOf(host, container)
   for (const copy of copies) await removeCopy(host, driver, copy)
   await driver.remove(host, container.lxcpath, `${dir}/${RESTORED}`)
+  await removeCopy(host, driver, `${dir}/${ASIDE_OLD}`)
   if (host.fs.existsSync(`${dir}/${ASIDE_NEW}/rootfs`)) {
     await removeCopy(host, driver, `${dir}/${ASIDE}`)
     host.fs.renameSync(`${dir}/${ASIDE_NEW}`, `${dir}/${ASIDE}`)

@@ -1,4 +1,4 @@
-/** Puts a container back to a snapshot, in place. What it was before is kept aside until the next restore, so that it can be undone. */
+/** Puts a container back to a snapshot, in place. What it was before is kept aside until the next restore or a prune, so that it can be undone. */
 import { ConfigDocument } from '../config/document.ts'
 import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'

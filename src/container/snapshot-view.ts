@@ -20,6 +20,18 @@ export interface SnapshotView {
   frozenMs: number | null
 }
 
+/** What a restore replaced, and --undo would take back. */
+export interface AsideView {
+  /** What took its place: the name of a snapshot, "an import". */
+  restored: string
+  /** Milliseconds since the epoch. */
+  at: number
+  /** Name of the snapshot that it came from. */
+  parent: string | null
+  /** What would become free without it; null: not measured. */
+  exclusiveBytes: number | null
+}
+
 /** One difference between two file systems. */
 export interface FileChange {
   /** added, modified, deleted */
@@ -34,4 +46,13 @@ export interface PruneView {
   created: number
   kept: boolean
   reasons: readonly { rule: string; period: string }[]
+}
+
+/** What becomes of what a restore put aside when there is a prune. */
+export interface AsidePruneView {
+  restored: string
+  at: number
+  kept: boolean
+  /** How old it may get, milliseconds. */
+  keep: number
 }

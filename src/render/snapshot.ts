@@ -1,7 +1,8 @@
 /** What tlxc-snapshot prints: the list in LXC's text, the tree, what a prune does. Pure. */
 import { naturalOrder } from '../config/natural-order.ts'
+import { duration } from '../config/codecs/duration.ts'
 import { formatTimestamp } from '../config/timestamp.ts'
-import type { PruneView, SnapshotView } from '../container/snapshot-view.ts'
+import type { AsidePruneView, AsideView, PruneView, SnapshotView } from '../container/snapshot-view.ts'
 import { renderSize } from './size.ts'
 import { renderTable, type Column } from './table.ts'
 
@@ -22,27 +23,32 @@ const TREE: readonly Column[] = [
   { header: 'NAME' }, { header: 'CREATED' }, { header: 'EXCLUSIVE', align: 'right' }, { header: 'TAKEN' }, { header: 'COMMENT' },
 ]
 
+/** In place of a name, which has no parentheses: what --undo would take back. */
+const UNDO = '(undo)'
+
 /**
  * A row for each snapshot below the one that it came from. EXCLUSIVE is what its removal would free; TAKEN "live" with the pause, or "stopped".
- * now: the snapshot that the container's present state came from; shown as a row of its own, "(now)".
+ * now: the snapshot that the container's present state came from; shown as a row of its own, "(now)". aside: the same of what a restore replaced, "(undo)".
  */
-export function renderSnapshotTree(snapshots: readonly SnapshotView[], now?: { parent: string | null; exclusiveBytes: number | null }): string {
-  if (snapshots.length === 0 && now === undefined) return 'No snapshots\n'
+export function renderSnapshotTree(snapshots: readonly SnapshotView[], now?: { parent: string | null; exclusiveBytes: number | null }, aside: AsideView | null = null): string {
+  if (snapshots.length === 0 && now === undefined && aside === null) return 'No snapshots\n'
   const nodes: Node[] = sortSnapshots(snapshots).map((view) => ({ name: view.name, parent: view.parent, cells: snapshotCells(view) }))
   if (now !== undefined) nodes.push({ name: '(now)', parent: now.parent, cells: ['-', sizeCell(now.exclusiveBytes), '-', '-'] })
+  if (aside !== null) nodes.push({ name: UNDO, parent: aside.parent, cells: [formatTimestamp(aside.at), sizeCell(aside.exclusiveBytes), '-', `replaced by ${aside.restored}`] })
   return renderTable(TREE, treeRows(nodes))
 }
 
 const PRUNE: readonly Column[] = [{ header: 'NAME' }, { header: 'CREATED' }, { header: 'ACTION' }, { header: 'BECAUSE' }]
 
 /** Newest first, with what each one that stays is kept by; verb: "remove" for --dry-run, "removed" when it was done. */
-export function renderPrune(decisions: readonly PruneView[], verb: 'remove' | 'removed'): string {
+export function renderPrune(decisions: readonly PruneView[], verb: 'remove' | 'removed', aside: AsidePruneView | null = null): string {
   const rows = decisions.map(({ name, created, kept, reasons }) => [
     name,
     formatTimestamp(created),
     kept ? 'keep' : verb,
     reasons.map(({ rule, period }) => `${rule} ${period}`.trim()).join(', ') || (kept ? 'no rule in force' : 'no rule keeps it'),
   ])
+  if (aside !== null) rows.push([UNDO, formatTimestamp(aside.at), aside.kept ? 'keep' : verb, `${aside.kept ? 'younger' : 'older'} than ${duration.format(aside.keep)}`])
   return rows.length === 0 ? 'No snapshots\n' : renderTable(PRUNE, rows)
 }
 
@@ -64,6 +70,16 @@ export function snapshotAsJson(view: SnapshotView): object {
 /** One element of "decisions" of tlxc/snapshot/1. */
 export function pruneAsJson({ name, created, kept, reasons }: PruneView): object {
   return { name, created_ms: created, kept, reasons: reasons.map(({ rule, period }) => ({ rule, period })) }
+}
+
+/** "aside" of tlxc/snapshot/1, of --tree. */
+export function asideAsJson(aside: AsideView | null): object | null {
+  return aside && { restored: aside.restored, at_ms: Math.round(aside.at), exclusive_bytes: aside.exclusiveBytes }
+}
+
+/** "aside" of tlxc/snapshot/1, of --prune. */
+export function asidePruneAsJson(aside: AsidePruneView | null): object | null {
+  return aside && { restored: aside.restored, at_ms: Math.round(aside.at), kept: aside.kept, keep_ms: aside.keep }
 }
 
 interface Node {

@@ -73,7 +73,7 @@ export function planPrune(snapshots: readonly Prunable[], keep: Retention, timeZ
  * The policy in force: what the command line says is all of it; otherwise each rule from the container's keys, or from the system's
  * configuration. In the own keys, "tlxc.snapshot.keep.daily" and so on, are values that the configuration's codec has accepted.
  */
-export function retentionOf(options: Retention, own: Readonly<Record<string, string>>, system: SystemConfig['snapshot']): Retention {
+export function retentionOf(options: Retention, own: Readonly<Record<string, string>>, system: Omit<SystemConfig['snapshot'], 'keepUndo'>): Retention {
   if (RETENTION_RULES.some((rule) => options[rule] !== undefined)) return options
   const defaults: Retention = omitAbsent({
     last: system.keepLast, hourly: system.keepHourly, daily: system.keepDaily, weekly: system.keepWeekly, monthly: system.keepMonthly,

@@ -15,7 +15,7 @@ export interface RunningBase {
   layers: readonly string[]
 }
 
-/** What a restore put aside, until the next one. */
+/** What a restore put aside, until the next one, or a prune. */
 export interface Aside {
   /** Milliseconds since the epoch. */
   at: number

@@ -43,6 +43,13 @@ describe('a container on a subvolume', () => {
     expect([readFileSync(root(name, 'root/file'), 'utf8'), isSubvolume(root(name))]).toEqual(['one\n', true])
     await must('snapshot', '-P', lxcpath, '-n', name, '--undo')
     expect(readFileSync(root(name, 'root/file'), 'utf8')).toBe('two\n')
+    // What the undo put aside is a subvolume as well.
+    const aside = join(lxcpath, name, '.aside')
+    expect(isSubvolume(join(aside, 'rootfs'))).toBe(true)
+    await must('start', '-P', lxcpath, '-n', name, '-s', 'lxc.net=')
+    await must('snapshot', '-P', lxcpath, '-n', name, '--prune', '--keep-undo', '0')
+    await must('stop', '-P', lxcpath, '-k', '-n', name)
+    expect([existsSync(aside), existsSync(`${aside}.old`), readFileSync(root(name, 'root/file'), 'utf8')]).toEqual([false, false, 'two\n'])
     await must('snapshot', '-P', lxcpath, '-n', name, '-r', 'snap0', '-N', `${name}-n`)
     expect(readFileSync(root(`${name}-n`, 'root/file'), 'utf8')).toBe('one\n')
   })

@@ -1,6 +1,6 @@
 /** Snapshots, restores, clones, copies and renames of layered containers, on real mounts. Nothing here starts a container but where it says so. */
 import { execFileSync, spawn } from 'node:child_process'
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { binDir, eventually, freshName, must, run, tlxc } from '../helpers/e2e.ts'
@@ -168,6 +168,87 @@ describe('snapshots of a stopped container', () => {
     expect([read(name), readdirSync(root(name, 'data')).sort()]).toEqual(['v4', ['file', 'link', 'only4']])
     await mustSnap(name, '-r', 'snap2')
     expect([read(name), readdirSync(root(name, 'data')).sort()]).toEqual(['v2', ['file', 'link', 'only2']])
+  })
+})
+
+describe('what a restore put aside', () => {
+  const conf = join(process.env['TLXC_ROOT'] ?? '', 'etc/tlxc/tlxc.conf')
+  const DAY = 24 * 3600_000
+  /** As if the restore had been so long ago. */
+  const age = (name: string, ms: number): void => {
+    const [stack, record] = [join(lxcpath, name, 'storage.json'), join(lxcpath, name, '.aside/restored')]
+    const at = Date.now() - ms
+    if (existsSync(record)) return utimesSync(record, at / 1000, at / 1000)
+    const value = JSON.parse(readFileSync(stack, 'utf8')) as { aside: { at: number } }
+    value.aside.at = at
+    writeFileSync(stack, JSON.stringify(value))
+  }
+  const prune = async (name: string, ...args: string[]): Promise<unknown> => {
+    const { results } = JSON.parse(await mustSnap(name, '--prune', '--json', ...args)) as { results: [{ aside: object | null; decisions: { kept: boolean }[] }] }
+    expect(results[0].decisions.map(({ kept }) => kept)).toEqual([true])
+    return results[0].aside
+  }
+  const made = async (storage: string): Promise<string> => {
+    const name = await make('-B', storage)
+    write(name, 'one')
+    await mustSnap(name)
+    write(name, 'two')
+    writeFileSync(root(name, 'data/large'), Buffer.alloc(3 * 1024 ** 2, 'x'))
+    await mustSnap(name, '-r', 'snap0')
+    return name
+  }
+
+  test.each(['overlay', 'dir'])('-B %s: goes with a prune when it is old, and with no other', async (storage) => {
+    const name = await made(storage)
+    expect(await prune(name)).toMatchObject({ restored: 'snap0', kept: true, keep_ms: 7 * DAY })
+    age(name, 7 * DAY - 60_000)
+    expect(await prune(name)).toMatchObject({ kept: true })
+    age(name, 7 * DAY + 60_000)
+    // Nothing but a prune looks at its age.
+    await mustSnap(name, '-L')
+    expect(await prune(name, '--dry-run')).toMatchObject({ restored: 'snap0', kept: false })
+    await mustSnap(name, '--undo')
+    expect(read(name)).toBe('two')
+    // An undo puts aside in turn, and that is new.
+    expect(await prune(name)).toMatchObject({ kept: true })
+    await mustSnap(name, '--undo')
+    age(name, 7 * DAY + 60_000)
+    const before = poolEntries()
+    expect(await mustSnap(name, '--prune', '--dry-run')).toMatch(/^\(undo\) +\S+ \S+ remove older than 1w/m)
+    expect(await prune(name)).toMatchObject({ kept: false })
+    expect(await prune(name)).toBeNull()
+    expect(readdirSync(join(lxcpath, name)).filter((entry) => entry.startsWith('.aside'))).toEqual([])
+    expect(before.filter((entry) => !poolEntries().includes(entry))).toHaveLength(storage === 'overlay' ? 1 : 0)
+    expect([read(name), (await snap(name, '--undo')).stderr]).toEqual(['one', expect.stringContaining('nothing is put aside')])
+    await mustSnap(name, '-r', 'snap0')
+    expect(await tlxc('checkconfig', '-P', lxcpath, '--storage')).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing wrong') as string })
+  })
+
+  test('how old it may get: in tlxc.conf, in the container, with the prune', async () => {
+    const name = await made('overlay')
+    age(name, 3 * DAY)
+    const [before, config] = [readFileSync(conf, 'utf8'), join(lxcpath, name, 'config')]
+    writeFileSync(conf, `${before}\n[snapshot]\nkeep.undo = 2d\n`)
+    try {
+      expect(await prune(name, '--dry-run')).toMatchObject({ kept: false, keep_ms: 2 * DAY })
+      writeFileSync(config, `${readFileSync(config, 'utf8')}tlxc.snapshot.keep.undo = 4d\n`)
+      expect(await prune(name)).toMatchObject({ kept: true, keep_ms: 4 * DAY })
+      expect(await prune(name, '--keep-undo', '5d')).toMatchObject({ kept: true, keep_ms: 5 * DAY })
+      expect(await prune(name, '--keep-undo', '0')).toMatchObject({ kept: false, keep_ms: 0 })
+    } finally {
+      writeFileSync(conf, before)
+    }
+  })
+
+  test('is shown with the room that it takes, and that is none of what is there now', async () => {
+    const name = await made('overlay')
+    const tree = await mustSnap(name, '--tree')
+    expect(tree).toMatch(/^`-\(undo\) .* 3\.0\d MiB - +replaced by snap0/m)
+    expect(tree).toMatch(/^\|-\(now\) +- +\d+(\.\d+)? (bytes|KiB)/m)
+    const { results } = JSON.parse(await mustSnap(name, '--tree', '--json')) as { results: [{ aside: { exclusive_bytes: number } }] }
+    expect(results[0].aside).toMatchObject({ restored: 'snap0' })
+    expect(results[0].aside.exclusive_bytes).toBeGreaterThan(3 * 1024 ** 2)
+    expect(await mustSnap(name, '-L')).not.toContain('undo')
   })
 })
 
@@ -519,6 +600,8 @@ describe('wrong input', () => {
     [['--undo'], 'nothing is put aside'],
     [['-n', 'other', '-d', 'ALL'], "unexpected second name 'other'"],
     [['--keep-last', '3'], '--keep-last means nothing here'],
+    [['--keep-undo', '3d'], '--keep-undo means nothing here'],
+    [['--prune', '--keep-undo', '3'], "invalid value '3' of --keep-undo"],
     [['-c', '/nowhere'], 'cannot read the comment "/nowhere"'],
   ])('%j', async (args, message) => {
     const name = await make()

@@ -38,6 +38,8 @@ export const OPERATIONS: readonly Operation[] = [
   { name: 'rename', from: 'base', command: copy('-N', 'c9', '-R'), next: [] },
   { name: 'destroy of a snapshot', from: 'base', command: snapshot('-d', 'snap0'), next: [opens('c1')] },
   { name: 'prune', from: 'base', command: snapshot('--prune', '--keep-last', '1'), next: [opens('c1')] },
+  { name: 'prune of what was put aside', from: 'restored', command: snapshot('--prune', '--keep-undo', '0'), next: [opens('c1')] },
+  { name: 'prune of what was put aside, plain', from: 'plain restored', command: snapshot('--prune', '--keep-undo', '0'), next: [opens('c1')] },
   { name: 'squash', from: 'base', command: snapshot('--squash'), next: [opens('c1')], same: true },
   { name: 'destroy', from: 'base', command: destroy('-n', 'c2'), next: [] },
   { name: 'destroy -s', from: 'base', command: destroy('-n', 'c1', '-s'), next: [] },

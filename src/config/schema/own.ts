@@ -1,4 +1,5 @@
 /** Keys that only tlxc has (tlxc.…): LXC ignores such lines, so a file stays good for both. And lxc.include. */
+import { duration } from '../codecs/duration.ts'
 import { integer } from '../codecs/number.ts'
 import { includeCodec } from './network.ts'
 import { list, scalar, type KeyRow, type ScalarRow } from './row.ts'
@@ -16,6 +17,7 @@ export const OWN = {
   snapshotKeepDaily: keep('daily', '7', 'the newest snapshot of each of the last N days that have one'),
   snapshotKeepWeekly: keep('weekly', '4', 'the newest snapshot of each of the last N weeks (from Monday) that have one'),
   snapshotKeepMonthly: keep('monthly', '6', 'the newest snapshot of each of the last N months that have one'),
+  snapshotKeepUndo: scalar('tlxc.snapshot.keep.undo', duration, '2d', 'How long tlxc-snapshot --prune leaves what a restore put aside, which --undo takes back; default that of tlxc.conf(5).', { since: 'tlxc' }),
 }
 
 export const INCLUDE: KeyRow<string> = list(

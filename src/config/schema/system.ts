@@ -45,6 +45,8 @@ export interface SystemConfig {
     keepDaily?: number
     keepWeekly?: number
     keepMonthly?: number
+    /** How long it leaves a restore that can be taken back, milliseconds. */
+    keepUndo: number
   }
 }
 
@@ -145,4 +147,8 @@ export const SYSTEM_ROWS: readonly SystemRow[] = [
   { name: 'snapshot.keep.daily', field: 'keepDaily', codec: keepCount, example: '7', doc: `It keeps ${newestOf('days')}.` },
   { name: 'snapshot.keep.weekly', field: 'keepWeekly', codec: keepCount, example: '4', doc: `It keeps ${newestOf('weeks (from Monday)')}.` },
   { name: 'snapshot.keep.monthly', field: 'keepMonthly', codec: keepCount, example: '6', doc: `It keeps ${newestOf('months')}.` },
+  {
+    name: 'snapshot.keep.undo', field: 'keepUndo', codec: duration, default: 7 * 24 * 3600 * 1000, example: '2d',
+    doc: 'How long tlxc-snapshot --undo can take a restore back: a --prune frees what was put aside longer ago; 0: at once. Without a --prune it stays until the next restore.',
+  },
 ]

@@ -21,7 +21,7 @@ describe('parseSystemConfig', () => {
       idmap: null,
       create: { privileged: false, storage: 'overlay' },
       trash: { keep: 86_400_000 },
-      snapshot: {},
+      snapshot: { keepUndo: 604_800_000 },
     })
   })
 
@@ -29,7 +29,7 @@ describe('parseSystemConfig', () => {
     const text =
       '# ours\nlxc.lxcpath = /srv/c\nlxc.cgroup.use = memory, cpu\nlxc.cgroup.pattern = lab/%n\nlxc.bdev.lvm.vg = vg0\n' +
       '[network]\nbridge = br9\nipv4 = 10.9.0.1/16\nnat = 0\nmtu = 1400\n[idmap]\nstart = 1000000\ncount = 655360\n[create]\nprivileged = 1\n' +
-      '[snapshot]\nkeep.daily = 7\nkeep.weekly = 0\n'
+      '[snapshot]\nkeep.daily = 7\nkeep.weekly = 0\nkeep.undo = 36h\n'
     expect(parseSystemConfig(text)).toEqual({
       lxcpath: '/srv/c',
       cgroupUse: ['memory', 'cpu'],
@@ -38,7 +38,7 @@ describe('parseSystemConfig', () => {
       idmap: { start: 1000000, count: 655360 },
       create: { privileged: true, storage: 'overlay' },
       trash: { keep: 86_400_000 },
-      snapshot: { keepDaily: 7, keepWeekly: 0 },
+      snapshot: { keepDaily: 7, keepWeekly: 0, keepUndo: 129_600_000 },
     })
   })
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { SnapshotView } from '../../../src/container/snapshot-view.ts'
 import { changesAsJson, renderChanges } from '../../../src/render/changes.ts'
 import { renderJson } from '../../../src/render/json.ts'
-import { pruneAsJson, renderPrune, renderSnapshots, renderSnapshotTree, snapshotAsJson } from '../../../src/render/snapshot.ts'
+import { asideAsJson, asidePruneAsJson, pruneAsJson, renderPrune, renderSnapshots, renderSnapshotTree, snapshotAsJson } from '../../../src/render/snapshot.ts'
 import { formatTimestamp } from '../../../src/config/timestamp.ts'
 import { planPrune } from '../../../src/storage/retention.ts'
 import { problemsOf } from '../../helpers/json-schema.ts'
@@ -57,6 +57,22 @@ describe('the tree', () => {
     )
   })
 
+  it('shows what --undo would take back', () => {
+    const aside = { restored: 'snap0', at: created, parent: 'snap1', exclusiveBytes: 2048 }
+    expect(renderSnapshotTree([view('snap0'), view('snap1')], { parent: 'snap0', exclusiveBytes: 0 }, aside)).toBe(
+      [
+        'NAME     CREATED             EXCLUSIVE TAKEN   COMMENT           ',
+        'snap0    2024:05:07 03:05:01   0 bytes stopped -                 ',
+        '`-(now)  -                     0 bytes -       -                 ',
+        'snap1    2024:05:07 03:05:01   0 bytes stopped -                 ',
+        '`-(undo) 2024:05:07 03:05:01  2.00 KiB -       replaced by snap0 ',
+        '',
+      ].join('\n'),
+    )
+    expect(problemsOf(document('tree', { snapshots: [], aside: asideAsJson(aside) }))).toEqual([])
+    expect(problemsOf(document('tree', { snapshots: [], aside: asideAsJson(null) }))).toEqual([])
+  })
+
   it('shows each once, even when a damaged file makes a ring', () => {
     const text = renderSnapshotTree([view('a', { parent: 'b' }), view('b', { parent: 'a' }), view('c', { parent: 'c' })])
     expect(text.split('\n').slice(1, -1).map((line) => line.split(' ')[0])).toEqual(['a', '`-b', 'c'])
@@ -77,6 +93,15 @@ describe('a prune', () => {
       ].join('\n'),
     )
     expect(renderPrune([], 'remove')).toBe('No snapshots\n')
+  })
+
+  it('says what becomes of what a restore put aside', () => {
+    const aside = { restored: 'snap1', at: created, kept: false, keep: 36 * 3600_000 }
+    expect(renderPrune([], 'remove', aside)).toBe(
+      ['NAME   CREATED             ACTION BECAUSE          ', '(undo) 2024:05:07 03:05:01 remove older than 1d12h ', ''].join('\n'),
+    )
+    expect(renderPrune([], 'removed', { ...aside, kept: true })).toContain('keep   younger than 1d12h')
+    expect(problemsOf(document('prune', { dry_run: true, decisions: [], aside: asidePruneAsJson(aside) }))).toEqual([])
   })
 
   it('fits the schema as JSON', () => {
