@@ -78,6 +78,8 @@ async function checkContainer(ctx: StorageContext, container: Container, mend: b
 async function checkLocked(host: Host, container: Container, mend: boolean, found: StorageFinding[]): Promise<void> {
   const { name, dir } = container
   const tell = (kind: StorageFinding['kind'], message: string, mended = mend): void => void found.push({ kind, subject: name, message, mended })
+  // Whom we waited for was destroying or renaming it.
+  if (!host.fs.existsSync(dir)) return
   // We hold the lock, so nobody is making it.
   if (isPartial(host, container)) {
     tell('partial', 'its creation was interrupted')

@@ -3,7 +3,8 @@ import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { binDir, eventually, freshName, must, run, tlxc } from '../helpers/e2e.ts'
+import { makePaths, runDir } from '../../src/host/paths.ts'
+import { binDir, eventually, freshName, must, repoRoot, run, tlxc } from '../helpers/e2e.ts'
 
 let scratch = ''
 let lxcpath = ''
@@ -633,6 +634,20 @@ describe('wrong input', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining(`${a}: cannot take snapshot "nightly"`)])
     expect(await mustSnap(b, '-L')).toContain('nightly')
   })
+})
+
+test('the check waits for who destroys a container, and misses nothing then', async () => {
+  const name = freshName('going')
+  const lock = join(runDir(makePaths(join(repoRoot, 'build/prefix'), process.env['TLXC_ROOT']), lxcpath, name), '../.locks', name)
+  mkdirSync(join(lxcpath, name))
+  writeFileSync(join(lxcpath, name, 'config'), '')
+  mkdirSync(lock, { recursive: true })
+  writeFileSync(join(lock, `${process.pid}-${readFileSync('/proc/self/stat', 'utf8').replace(/^.*\) /, '').split(' ')[19]}`), 'destroy')
+  const check = tlxc('checkconfig', '-P', lxcpath, '--storage')
+  expect(await Promise.race([check, new Promise((resolve) => setTimeout(resolve, 1000, 'it waits'))])).toBe('it waits')
+  rmSync(join(lxcpath, name), { recursive: true })
+  rmSync(lock, { recursive: true })
+  expect(await check).toMatchObject({ stderr: '', stdout: expect.not.stringContaining(name) as string })
 })
 
 test('the check finds what is wrong, mends it, and is then content', async () => {
