@@ -13,7 +13,8 @@ export default defineCommand({
   description:
     'Without NAME: what the kernel has, in the sections of lxc-checkconfig. CONFIG=FILE in the environment names another kernel configuration. ' +
     'With NAME: everything that would keep this container from starting, each with its mend; exit code 1 if there is something. ' +
-    'With --storage: layers, views, snapshots and trash below the container path; what an interrupted command left is finished, undone or removed, and what is gone is named; ' +
+    'With --storage: layers, views, snapshots and trash below the container path; what an interrupted command left is finished, undone or removed, ephemeral containers that have stopped and are still ' +
+    'there are destroyed, and what is gone is named; ' +
     'exit code 1 if something is wrong that could not be mended.',
   nameMode: 'optional',
   options: {

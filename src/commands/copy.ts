@@ -11,7 +11,9 @@ export default defineCommand({
     'Copies a stopped container. With -s the copy shares the layers of its original: it is there at once and takes no space for what does not change; both live on ' +
     'without the other. Without -s it depends on nothing. The copy gets a name, hardware addresses, a machine-id and an id range of its own, and what lxc.hook.clone ' +
     'does. With -a a running container is copied as well: it is frozen for the last changes only.\n\n' +
-    'With -e the clone is started at once and is destroyed when it stops; with a COMMAND it is shut down when that has ended. With -R the container gets another name and keeps its snapshots.\n\n' +
+    'With -e the clone is started at once and is destroyed when it stops; with a COMMAND it is shut down when that has ended. Should its monitor be killed, or the power ' +
+    'go, it is still there, stopped, and ls shows it: the next clone of -e below the same path destroys it, and so does tlxc-checkconfig --storage, which tlxc.service runs at boot. To keep ' +
+    'one, set lxc.ephemeral = 0 in its configuration, or rename it. With -R the container gets another name and keeps its snapshots.\n\n' +
     'With -e -t the clone writes to a tmpfs of its own, which only the container itself reaches: nothing of it gets to the disk (but by way of swap), and it is gone with the ' +
     'container, however that ends. A reboot inside keeps it, where LXC loses it. Half of the memory is room for it, the kernel\'s own limit for a tmpfs; it also ' +
     'counts as memory of the container, where lxc.cgroup2.memory.max or lxc.cgroup.memory.limit_in_bytes limits that. What overlay mounts of -m write is not part of it. While such a clone ' +

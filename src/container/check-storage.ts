@@ -12,21 +12,23 @@ import { forgetEntry, kindOf, poolDir, readClaims, release } from '../storage/po
 import { readStack, type Stack } from '../storage/stack.ts'
 import { goingInTrash } from '../storage/trash.ts'
 import { viewOf } from '../storage/view.ts'
+import type { DestroyContext } from './destroy.ts'
 import { newNameFile, openLayers, POOL_TIMEOUT_MS, showFiles, sweepLeft } from './layers.ts'
 import { withLock, withPoolLock } from './lock.ts'
 import { isPartial, sweepPartial } from './partial.ts'
 import { sweepPlain } from './plain.ts'
 import { deadClones, forgetClones } from './relations.ts'
 import { containerStatus } from './state.ts'
-import type { StorageContext } from './storage-context.ts'
+import { isLeftOver } from './started-mark.ts'
 import { containerAt, nameProblem, type Container } from './store.ts'
+import { destroyLeftOver } from './sweep-ephemeral.ts'
 import { sweepTrash } from './trash.ts'
 
 export interface StorageFinding {
   /** Stable code. */
   kind:
     | 'interrupted' | 'partial' | 'hidden-files' | 'view-missing' | 'stale-mount' | 'dangling' | 'dead-claim' | 'stray-metadata'
-    | 'half-removed' | 'dead-clone' | 'missing-layer' | 'missing-upper' | 'damaged' | 'open-pool' | 'busy'
+    | 'half-removed' | 'dead-clone' | 'ephemeral' | 'missing-layer' | 'missing-upper' | 'damaged' | 'open-pool' | 'busy'
   /** A container, an entry of the pool, or a file. */
   subject: string
   message: string
@@ -35,7 +37,7 @@ export interface StorageFinding {
 }
 
 /** mend: false only looks. Throws TlxcError PERMISSION when lxcpath cannot be read. */
-export async function checkStorage(ctx: StorageContext, lxcpath: string, mend: boolean): Promise<StorageFinding[]> {
+export async function checkStorage(ctx: DestroyContext, lxcpath: string, mend: boolean): Promise<StorageFinding[]> {
   const { host } = ctx
   const found: StorageFinding[] = []
   checkPool(host, lxcpath, mend, found)
@@ -64,18 +66,19 @@ function checkPool(host: Host, lxcpath: string, mend: boolean, found: StorageFin
   }
 }
 
-async function checkContainer(ctx: StorageContext, container: Container, mend: boolean, found: StorageFinding[]): Promise<void> {
+async function checkContainer(ctx: DestroyContext, container: Container, mend: boolean, found: StorageFinding[]): Promise<void> {
   const { host } = ctx
   const { name } = container
   try {
-    await withLock(host, container, 'check', mend ? ctx.lockTimeoutMs : 0, () => checkLocked(host, container, mend, found))
+    await withLock(host, container, 'check', mend ? ctx.lockTimeoutMs : 0, () => checkLocked(ctx, container, mend, found))
   } catch (error) {
     if (!(error instanceof TlxcError)) throw error
     found.push({ kind: error.code === 'BUSY' ? 'busy' : 'damaged', subject: name, message: error.message, mended: false })
   }
 }
 
-async function checkLocked(host: Host, container: Container, mend: boolean, found: StorageFinding[]): Promise<void> {
+async function checkLocked(ctx: DestroyContext, container: Container, mend: boolean, found: StorageFinding[]): Promise<void> {
+  const { host } = ctx
   const { name, dir } = container
   const tell = (kind: StorageFinding['kind'], message: string, mended = mend): void => void found.push({ kind, subject: name, message, mended })
   // Whom we waited for was destroying or renaming it.
@@ -87,6 +90,10 @@ async function checkLocked(host: Host, container: Container, mend: boolean, foun
     return
   }
   const running = (await containerStatus(host, container, { locked: true })) !== null
+  if (!running && isLeftOver(host, container)) {
+    if (mend) await destroyLeftOver(ctx, container)
+    return tell('ephemeral', 'it was to vanish when it stopped')
+  }
   const journal = readJournal(host, dir)
   if (journal !== null) tell('interrupted', `${journal.purpose} was interrupted`)
   if (sweepLeft(host, dir, false)) tell('hidden-files', 'a command was killed while it was writing there')

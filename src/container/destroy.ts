@@ -57,26 +57,30 @@ export async function destroyContainer(ctx: DestroyContext, options: DestroyOpti
   if (host.uid !== 0) {
     throw new TlxcError('PRIVILEGE', `Insufficent privileges to control ${options.name}`, { hint: 'run it as root' })
   }
-  return withLock(host, container, 'destroy', ctx.lockTimeoutMs, async () => {
-    refuseUndefined(host, container)
-    await sweepTrash(host, options.lxcpath)
-    // We hold the lock, so nobody is making it: a killed create left this.
-    if (await sweepPartial(host, container)) return { name: container.name, lxcpath: container.lxcpath, kept: null, undoable: false }
-    // First: an interrupted rename leaves a configuration that names the files of another container.
-    openLayers(host, container)
-    refuseDependents(host, container, options)
-    const { value: config } = loadContainerConfig(host, container, options.rcfile)
-    await stopOrRefuse(ctx, container, options)
-    const layered = openLayers(host, container)
-    await runOwnHooks(host, container, config, { type: 'destroy', verb: 'destroy' })
-    if (layered !== null) await hideFiles(host, layered)
-    try {
-      return await remove(ctx, container, config, options.purge ?? false)
-    } catch (error) {
-      if (layered !== null) await showFiles(host, container).catch(() => undefined)
-      throw error
-    }
-  })
+  return withLock(host, container, 'destroy', ctx.lockTimeoutMs, () => destroyLocked(ctx, container, options))
+}
+
+/** The caller holds the container's lock. */
+export async function destroyLocked(ctx: DestroyContext, container: Container, options: DestroyOptions): Promise<Destroyed> {
+  const { host } = ctx
+  refuseUndefined(host, container)
+  await sweepTrash(host, options.lxcpath)
+  // We hold the lock, so nobody is making it: a killed create left this.
+  if (await sweepPartial(host, container)) return { name: container.name, lxcpath: container.lxcpath, kept: null, undoable: false }
+  // First: an interrupted rename leaves a configuration that names the files of another container.
+  openLayers(host, container)
+  refuseDependents(host, container, options)
+  const { value: config } = loadContainerConfig(host, container, options.rcfile)
+  await stopOrRefuse(ctx, container, options)
+  const layered = openLayers(host, container)
+  await runOwnHooks(host, container, config, { type: 'destroy', verb: 'destroy' })
+  if (layered !== null) await hideFiles(host, layered)
+  try {
+    return await remove(ctx, container, config, options.purge ?? false)
+  } catch (error) {
+    if (layered !== null) await showFiles(host, container).catch(() => undefined)
+    throw error
+  }
 }
 
 async function remove(ctx: DestroyContext, container: Container, config: ContainerConfig, purge: boolean): Promise<Destroyed> {

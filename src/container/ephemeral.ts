@@ -6,6 +6,7 @@ import { destroyContainer } from './destroy.ts'
 import { startContainer, type StartContext } from './start.ts'
 import { stopContainer } from './stop.ts'
 import { containerAt, type Container } from './store.ts'
+import { sweepEphemeral } from './sweep-ephemeral.ts'
 
 export interface EphemeralOptions {
   /** undefined: NAME_XXXXXX. */
@@ -32,6 +33,7 @@ export interface EphemeralContext extends StartContext {
 
 export async function makeEphemeral(ctx: EphemeralContext, from: Container, options: EphemeralOptions): Promise<Container> {
   const { newPath, keepName, keepMac, allowRunning, hookArgs, memory, storage } = options
+  await sweepEphemeral(ctx, newPath)
   const newName = options.newName ?? freeName(ctx, from, newPath)
   const copy: CopyOptions = {
     newName, newPath, share: true, keepName, keepMac, allowRunning, hookArgs, ephemeral: !options.keepData, relate: true, memory,

@@ -1,7 +1,7 @@
 /** Starts a container: configuration and machine → plan → monitor. */
 import { dirname } from 'node:path'
 import type { Logger } from '../cli/command.ts'
-import { TlxcError } from '../errors.ts'
+import { errnoOf, TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { planLaunch, type Planned } from '../launch/plan.ts'
 import { startMonitor, type MonitorRun } from '../monitor/start.ts'
@@ -19,6 +19,7 @@ import { requireLasting, startFailure } from './settle.ts'
 import { launchInput } from './start-inputs.ts'
 import { prepareNetwork, withManagedBridge } from './start-network.ts'
 import type { StartOptions } from './start-options.ts'
+import { markStarted } from './started-mark.ts'
 import { containerStatus } from './state.ts'
 import type { Container } from './store.ts'
 import { readSystemConfig } from './system-config.ts'
@@ -47,7 +48,9 @@ export async function startContainer(ctx: StartContext, container: Container, op
     if (await isRunning(ctx, container)) return null
     openLayers(ctx.host, container, ctx.log.warn)
     const planned = await planStart(ctx, container, options)
-    return await withoutView(ctx, planned, () => launch(ctx, container, planned, options))
+    const launched = await withoutView(ctx, planned, () => launch(ctx, container, planned, options))
+    if (launched.report.ok) note(ctx, container, options.rcfile === undefined && planned.plan.after_stop.length > 0)
+    return launched
   })
   if (started === null) return { kind: 'already-running' }
   const { report, run } = started
@@ -56,6 +59,16 @@ export async function startContainer(ctx: StartContext, container: Container, op
   const { exitCode } = await run
   // As lxc-start -F: the status of init is nobody's business, that of a command is.
   return { kind: 'ended', exitCode: options.execute ? (exitCode ?? 1) : 0 }
+}
+
+/** It runs, whatever becomes of the mark. */
+function note({ host, log }: StartContext, container: Container, ephemeral: boolean): void {
+  try {
+    markStarted(host, container, ephemeral)
+  } catch (error) {
+    if (errnoOf(error) === undefined && !(error instanceof TlxcError)) throw error
+    log.warn(`${container.name}: it will stay should its monitor be killed: ${error instanceof Error ? error.message : ''}`)
+  }
 }
 
 /** One superblock for one upper: the view goes before the monitor mounts the same layers, and is back when that fails. */

@@ -88,7 +88,8 @@ function monitorAlive(host: Host, container: Container): boolean {
   return noted !== null && isSameProcess(host, noted)
 }
 
-function notedStatus(host: Host, container: Container): Status | null {
+/** What its monitor has written down; null: nothing. It may be dead. */
+export function notedStatus(host: Host, container: Container): Status | null {
   try {
     return decodeStruct('Status', JSON.parse(host.fs.readFileSync(`${container.runDir}/state.json`, 'utf8')))
   } catch (error) {
@@ -98,7 +99,7 @@ function notedStatus(host: Host, container: Container): Status | null {
 }
 
 /** Compares the start time too: pids are used again. */
-function isSameProcess(host: Host, status: Status): boolean {
+export function isSameProcess(host: Host, status: Pick<Status, 'monitor_pid' | 'monitor_start'>): boolean {
   try {
     const stat = host.fs.readFileSync(`${host.paths.proc}/${status.monitor_pid}/stat`, 'utf8')
     // comm may hold blanks and parentheses: fields count from the last ")"; field 3 is the first after it (proc_pid_stat(5)).

@@ -103,7 +103,7 @@ describe.each([
     await eventually('the memory is free', () => Promise.resolve(shared(before) < MEGABYTES * 0.2))
   })
 
-  test('a killed monitor: the next command frees it, and the clone can be destroyed', async () => {
+  test('a killed monitor: the next command frees it, and the check destroys the clone', async () => {
     const before = field('Shmem')
     const name = await clone(origin)
     await inside(name, `dd if=/dev/zero of=/big bs=1M count=${MEGABYTES} 2>/dev/null`)
@@ -114,8 +114,6 @@ describe.each([
     await eventually('the memory is free', () => Promise.resolve(shared(before) < MEGABYTES * 0.2))
     await check()
     expect(await check('--dry-run')).toBe(CLEAN)
-    expect(existsSync(join(lxcpath, name, 'rootfs/big'))).toBe(false)
-    await must('destroy', '-n', name)
     await gone(name)
   })
 

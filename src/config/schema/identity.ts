@@ -32,7 +32,7 @@ export const IDENTITY = {
   ),
   signalReboot: scalar('lxc.signal.reboot', signal, 'SIGINT', 'Signal for a clean reboot; default SIGINT.', { unset: '0' }),
   signalStop: scalar('lxc.signal.stop', signal, 'SIGKILL', 'Signal that stops it by force; default SIGKILL.', { unset: '0' }),
-  ephemeral: scalar('lxc.ephemeral', bool, '0', 'Destroy the container when it stops.', { unset: '0' }),
+  ephemeral: scalar('lxc.ephemeral', bool, '0', 'Destroy the container when it stops. One whose monitor could not, because it was killed or the power went, is destroyed by the next tlxc-copy -e or tlxc-checkconfig --storage.', { unset: '0' }),
   environment: located(list(
     'lxc.environment', environmentEntry, 'APP_ENV=production',
     'Variable for the first process and for tlxc-attach; NAME alone takes the value of the starting command, and fails when there is none.',
