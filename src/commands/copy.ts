@@ -10,7 +10,7 @@ export default defineCommand({
   description:
     'Copies a stopped container. With -s the copy shares the layers of its original: it is there at once and takes no space for what does not change; both live on ' +
     'without the other. Without -s it depends on nothing. The copy gets a name, hardware addresses, a machine-id and an id range of its own, and what lxc.hook.clone ' +
-    'does. With -a a running container is copied as well: it is frozen for the last changes only.\n\n' +
+    'does. With -a a running container is copied as well: it is frozen for the last changes only; one on btrfs is not, see tlxc-snapshot(1) about subvolumes in it.\n\n' +
     'With -e the clone is started at once and is destroyed when it stops; with a COMMAND it is shut down when that has ended. Should its monitor be killed, or the power ' +
     'go, it is still there, stopped, and ls shows it: the next clone of -e below the same path destroys it, and so does tlxc-checkconfig --storage, which tlxc.service runs at boot. To keep ' +
     'one, set lxc.ephemeral = 0 in its configuration, or rename it. With -R the container gets another name and keeps its snapshots.\n\n' +

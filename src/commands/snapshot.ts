@@ -23,7 +23,9 @@ export default defineCommand({
     'While the container is frozen, the process that copies runs before everything else on the machine (SCHED_FIFO, priority 1; see sched(7)), for the few ten milliseconds that this takes and ' +
     'five seconds at most: then the container goes on, and there is no snapshot. One thing takes longer: a large file that is being written at that moment, such as the image of a database. On a ' +
     'filesystem that shares blocks (xfs, btrfs) it costs no copy; elsewhere, as on ext4, it is copied while the container waits, at the speed of the disk; on a terminal a warning tells its size. ' +
-    'With -B btrfs nothing is ever frozen; subvolumes in the container are snapshotted one after the other, each as it is at its moment.\n\n' +
+    'With -B btrfs nothing is ever frozen, and the snapshot of a subvolume is of one moment. Subvolumes in the container are snapshotted after it, one after the other: a program that writes to ' +
+    'several of them may find one older than the other in the snapshot, by the time that this took (tens of milliseconds each, more while much is being written). Where that matters: ' +
+    'tlxc-freeze web && { tlxc-snapshot web; tlxc-unfreeze web; }; then all are of one moment. The same holds for tlxc-copy -a.\n\n' +
     'Names may be patterns (-n \'web*\'), and --all and --running choose as well: then one that fails does not keep the others from their turn. A hard-linked file that ' +
     'an older layer has separates from its other names when it is written through one of them. Mounts in the container and volumes are not part of a snapshot.',
   options: {

@@ -243,6 +243,38 @@ describe('subvolumes in the container', () => {
   })
 })
 
+test('subvolumes of a running one are of one moment when it is frozen by hand, and of several otherwise', async () => {
+  const name = freshName('moment')
+  await must('create', '-P', lxcpath, '-q', '-n', name, '-t', 'busybox', '-B', 'btrfs')
+  for (const path of ['srv/a', 'srv/b']) {
+    mkdirSync(root(name, 'srv'), { recursive: true })
+    execFileSync('btrfs', ['subvolume', 'create', root(name, path)], { stdio: 'ignore' })
+    writeFileSync(root(name, `${path}/n`), '0\n')
+  }
+  await must('start', '-P', lxcpath, '-n', name, '-s', 'lxc.net=')
+  // One counts after the other: at any moment they are equal, or the first is one ahead.
+  await inside(name, 'cd /srv; (i=0; while :; do i=$((i+1)); for d in a b; do echo $i >$d/new; mv $d/new $d/n; done; done) </dev/null >/dev/null 2>&1 &')
+  await eventually('it counts', () => Promise.resolve(Number(readFileSync(root(name, 'srv/b/n'), 'utf8')) > 0))
+  const ahead = async (snap: string): Promise<number> => {
+    await must('snapshot', '-P', lxcpath, '-n', name, '--name', snap)
+    const [a = NaN, b = NaN] = ['a', 'b'].map((one) => Number(readFileSync(join(lxcpath, name, 'snaps', snap, 'rootfs/srv', one, 'n'), 'utf8')))
+    return a - b
+  }
+  const running: number[] = []
+  const frozen: number[] = []
+  for (let i = 0; i < 5; i++) {
+    running.push(await ahead(`running${i}`))
+    await must('freeze', '-P', lxcpath, '-n', name)
+    frozen.push(await ahead(`frozen${i}`))
+    expect(await must('info', '-P', lxcpath, '-n', name, '-sH')).toBe('FROZEN\n')
+    await must('unfreeze', '-P', lxcpath, '-n', name)
+  }
+  expect(frozen.filter((one) => one !== 0 && one !== 1)).toEqual([])
+  // So there is something to see, and the man page speaks of it.
+  expect(running.some((one) => one < 0)).toBe(true)
+  await must('destroy', '-P', lxcpath, '-f', '-s', '--purge', name)
+})
+
 test('a running one is copied where a subvolume is snapshotted, and nowhere else', async () => {
   const name = freshName('torn')
   await must('create', '-P', lxcpath, '-q', '-n', name, '-t', 'busybox', '-B', 'btrfs')
