@@ -192,10 +192,13 @@ export class StorageModel {
     return snap && this.command(['tlxc-snapshot', '-n', name, '-d', snap.name], false, () => container.snapshots.delete(snap.name))
   }
 
-  private prune(name: string, { snapshots }: ModelContainer): Move | null {
-    if (snapshots.size === 0) return null
+  private prune(name: string, container: ModelContainer): Move | null {
+    const { snapshots } = container
+    const forget = this.random() < 0.5
+    if (snapshots.size === 0 && !forget) return null
     const keep = 1 + Math.floor(this.random() * 3)
-    return this.command(['tlxc-snapshot', '-n', name, '--prune', '--keep-last', String(keep)], false, () => {
+    return this.command(['tlxc-snapshot', '-n', name, '--prune', '--keep-last', String(keep), ...(forget ? ['--keep-undo', '0'] : [])], false, () => {
+      if (forget) container.aside = null
       for (const [snap] of [...snapshots].sort(([, a], [, b]) => b.age - a.age).slice(keep)) snapshots.delete(snap)
     })
   }
