@@ -1,6 +1,7 @@
 /** Every command that changes storage, each with a disk that it begins with: what storage-faults.e2e.test.ts walks through. */
 import { appendFileSync, chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makePaths, runDir } from '../../src/host/paths.ts'
 import { repoRoot } from './e2e.ts'
 import type { Lane } from './fault-lane.ts'
 import type { Operation } from './fault-walk.ts'
@@ -46,6 +47,7 @@ export const OPERATIONS: readonly Operation[] = [
   { name: 'destroy --purge', from: 'base', command: destroy('-n', 'c2', '--purge'), next: [] },
   { name: 'destroy --undo', from: 'gone', command: destroy('-n', 'c2', '--undo'), next: [] },
   { name: 'destroy --empty-trash', from: 'gone', command: destroy('--empty-trash'), next: [] },
+  { name: 'check that finds an ephemeral one', from: 'left over', command: ['tlxc-checkconfig', '--storage'], next: [] },
   { name: 'import', from: 'base', command: (lane) => ['tlxc-import', whole(lane), 'c3'], next: [opens('c1')] },
   { name: 'import of later layers', from: 'imported', command: (lane) => ['tlxc-import', later(lane), 'c3'], next: [opens('c3')] },
 ]
@@ -76,7 +78,18 @@ export async function prepare(lane: Lane): Promise<void> {
   lane.load('base')
   await lane.must('tlxc-destroy', '-n', 'c2')
   lane.save('gone')
+  await prepareLeftOver(lane)
   await preparePlain(lane)
+}
+
+/** An ephemeral clone that was running when the power was cut. */
+async function prepareLeftOver(lane: Lane): Promise<void> {
+  lane.load('base')
+  await lane.must(...copy('-N', 'c4', '-s'))
+  appendFileSync(join(lane.lxcpath, 'c4/config'), 'lxc.ephemeral = 1\n')
+  const run = runDir(makePaths(join(repoRoot, 'build/prefix'), lane.root), lane.lxcpath, 'c4')
+  writeFileSync(join(lane.lxcpath, 'c4/started'), JSON.stringify({ run, monitor_pid: 1, monitor_start: 1 }))
+  lane.save('left over')
 }
 
 /** -B dir: the files are copied, and change places by renames. */
