@@ -43,6 +43,13 @@ void cgroup_leave_leaf(const char *leaf, uint64_t version);
 /* 0, or -errno; joins with one slash. */
 int path_join(char *ret, size_t size, const char *left, const char *right);
 
+/* cgroup-dir.c, for the files that make them. A cgroup that is made is noted in cgroups->made. */
+int cgroup_make_dir(struct cgroups *cgroups, const struct cgroup_hierarchy *hierarchy, const char *path);
+/* Of v2, for the children of path. */
+void cgroup_enable_controllers(const struct cgroup_hierarchy *hierarchy, const char *path);
+/* The container may make cgroups below path, and move its processes there. */
+void cgroup_delegate(const char *path, uid_t uid, gid_t gid);
+
 /* For the files that make and leave them. */
 bool cgroup_has_controller(char *const *controllers, size_t n, const char *name);
 /* The absolute path of a cgroup below base; *ret_base is the length of mount and base in it. */
