@@ -16,6 +16,13 @@ fetch() {
   try_fetch "$1" "$2" || die "cannot download $1: $fetch_reason"
 }
 
+# fetch_small MIB URL FILE: as fetch, what cannot be larger: an index, a key.
+fetch_small() {
+  fetch_most=$1
+  fetch "$2" "$3"
+  fetch_most=''
+}
+
 # try_fetch URL FILE: as fetch, but status 1 and fetch_reason; fetch_status is 404 and the like, or 0.
 try_fetch() {
   case $1 in
@@ -108,6 +115,8 @@ fetch_wget() {
   case $1 in
     # curl knows these.
     file://*)
+      # In its words; has_file of rpm-source.sh knows them.
+      [ -r "${1#file://}" ] || { fetch_reason="Couldn't open file ${1#file://}"; return 1; }
       cat -- "${1#file://}" 2>"$scratch/fetch.log" >"$2" && return 0
       fetch_reason=$(tail -n 1 "$scratch/fetch.log")
       return 1

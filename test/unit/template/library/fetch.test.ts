@@ -104,7 +104,7 @@ describe.each([['curl', 'wget'], ['wget', 'curl']])('by %s', (_program, other) =
   })
 
   test('what may not be large is not, whatever the server says of its size', async () => {
-    const said = await bench.sh(on(`fetch_most=1; fetch ${base}/endless ${file()}`), without(other))
+    const said = await bench.sh(on(`fetch_small 1 ${base}/endless ${file()}`), without(other))
     expect([said.code, said.stderr]).toEqual([1, expect.stringContaining(`cannot download ${base}/endless: write error: it is larger than 1 MiB`)])
     expect([existsSync(file()), existsSync(`${file()}.part`), asked.length]).toEqual([false, false, 1])
   })
@@ -138,6 +138,8 @@ describe.each([['curl', 'wget'], ['wget', 'curl']])('by %s', (_program, other) =
     writeFileSync(join(bench.directory, 'here'), body)
     expect(await bench.sh(on(`fetch file://${bench.directory}/here ${file()}`), without(other))).toMatchObject({ code: 0, stderr: '' })
     expect(readFileSync(file()).equals(body)).toBe(true)
+    // What has_file (lib/rpm-source.sh) takes for "the mirror has no such file".
+    expect((await bench.sh(on(`fetch file://${bench.directory}/none ${file()}`), { BIN: join(bench.directory, 'bin') })).stderr).toContain("Couldn't open")
   })
 
   test('a server that is busy is asked again; what is not there is not', async () => {
