@@ -29,7 +29,7 @@ int cgroups_apply_limits(const struct cgroups *cgroups, const struct cgroup *pla
 /* Writes rules of version 1 to devices.allow and devices.deny. */
 int cgroups_apply_devices(const struct cgroups *cgroups, const struct device_rule *rules, size_t n_rules, struct failure *failure);
 /* Kills what is left, removes the payload's trees. -EBUSY when something does not go away. */
-int cgroups_remove_payload(struct cgroups *cgroups);
+int cgroups_remove_payload(const struct cgroup_path *paths, size_t n);
 /* Moves this process to the pivot (or to base) and removes everything else that was made. */
 void cgroups_leave(struct cgroups *cgroups, const struct cgroup *plan);
 void cgroups_clear(struct cgroups *cgroups);
