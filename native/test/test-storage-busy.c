@@ -157,6 +157,40 @@ static void test_other_pool(void)
 	ok(is(step(&(struct storage_step){.op = STORAGE_OP_UNMOUNT, .path = path, .pool = pool2, .upper = (char *)"u00001"}), "unmounted"), "until it is unmounted");
 }
 
+/* An overlay of nobody of ours, in a mount namespace of its own, and detached there. */
+static void write_in_stranger(void)
+{
+	int parent;
+
+	mkdir(at("strange"), 0700);
+	mkdir(at("strange/l"), 0700);
+	mkdir(at("strange/up"), 0700);
+	mkdir(at("strange/wk"), 0700);
+	mkdir(at("m"), 0700);
+	(void)mnt_private_namespace();
+	parent = open(scratch, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (chdir(at("strange")) == 0 && mnt_overlay("strange", at("m"), 0, "lowerdir=l,upperdir=up,workdir=wk") == 0 &&
+	    open(at("m/f"), O_WRONLY | O_CREAT, 0600) >= 0)
+		(void)mnt_unmount_at(parent, "m", true);
+}
+
+static void test_stranger(void)
+{
+	pid_t stranger, sitter;
+
+	if (getxattr(at("pool/u00001/up"), "trusted.overlay.uuid", NULL, 0) < 0) {
+		skip("overlays are not told apart here (before Linux 6.6)");
+		return;
+	}
+	stranger = child(write_in_stranger);
+	mount_view("u00001", false);
+	sitter = child(sit_in_view);
+	ok(is(unmount_view("u00001"), "detached-readonly"), "a file that somebody has open in an overlay that is none of ours keeps nothing");
+	reap(sitter);
+	reap(stranger);
+	ok(is(probe(), "free"), "and it is free");
+}
+
 int main(void)
 {
 	if (!enter_scratch())
@@ -168,5 +202,6 @@ int main(void)
 	test_copies();
 	test_detached();
 	test_other_pool();
+	test_stranger();
 	return leave_scratch();
 }
