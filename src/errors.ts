@@ -51,6 +51,24 @@ export class TlxcError extends Error {
   }
 }
 
+export interface LockHolder {
+  readonly pid: number
+  /** What it said when it took the lock: "snapshot of c1"; null: nothing yet, or it just ends. */
+  readonly purpose: string | null
+}
+
+/** BUSY: somebody else has a lock. */
+export class LockedError extends TlxcError {
+  /** holder null: who it is was not to be found out any more. */
+  constructor(
+    readonly path: string,
+    readonly holder: LockHolder | null,
+  ) {
+    const who = holder === null ? 'another process holds it' : `process ${holder.pid} holds it (${holder.purpose ?? 'it just ends'})`
+    super('BUSY', `cannot lock "${path}": ${who}`, { hint: 'wait until it is done, or end that process' })
+  }
+}
+
 /** The errno name ("ENOENT") of a system error, or undefined. */
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined

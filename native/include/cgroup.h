@@ -29,7 +29,7 @@ int cgroups_apply_limits(const struct cgroups *cgroups, const struct cgroup *pla
 /* Writes rules of version 1 to devices.allow and devices.deny. */
 int cgroups_apply_devices(const struct cgroups *cgroups, const struct device_rule *rules, size_t n_rules, struct failure *failure);
 /* Kills what is left, removes the payload's trees. -EBUSY when something does not go away. */
-int cgroups_remove_payload(struct cgroups *cgroups);
+int cgroups_remove_payload(const struct cgroup_path *paths, size_t n);
 /* Moves this process to the pivot (or to base) and removes everything else that was made. */
 void cgroups_leave(struct cgroups *cgroups, const struct cgroup *plan);
 void cgroups_clear(struct cgroups *cgroups);
@@ -42,6 +42,13 @@ int cgroup_remove_tree(const char *path, uint64_t version);
 void cgroup_leave_leaf(const char *leaf, uint64_t version);
 /* 0, or -errno; joins with one slash. */
 int path_join(char *ret, size_t size, const char *left, const char *right);
+
+/* cgroup-dir.c, for the files that make them. A cgroup that is made is noted in cgroups->made. */
+int cgroup_make_dir(struct cgroups *cgroups, const struct cgroup_hierarchy *hierarchy, const char *path);
+/* Of v2, for the children of path. */
+void cgroup_enable_controllers(const struct cgroup_hierarchy *hierarchy, const char *path);
+/* The container may make cgroups below path, and move its processes there. */
+void cgroup_delegate(const char *path, uid_t uid, gid_t gid);
 
 /* For the files that make and leave them. */
 bool cgroup_has_controller(char *const *controllers, size_t n, const char *name);

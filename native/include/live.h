@@ -1,5 +1,6 @@
 /* A running container's upper in memory: what is there (scan), what of it the new layer needs (plan), copies of that (capture), and the
- * layer made of them (write). Times are compared by ctime; see STORAGE-NOTES, section 4, for what it does and does not show. */
+ * layer made of them (write). Times are compared by ctime. It shows content, owner, mode, attributes and link count; but of a page that is
+ * mapped and dirty already further writes move no ctime, so that only what is older than a syncfs before the scan counts as settled. */
 #pragma once
 #include "live-manifest.h"
 #include "tree.h"

@@ -3,13 +3,16 @@
 #include "failure.h"
 #include <sys/types.h>
 
+unsigned int if_nametoindex(const char *name); /* <net/if.h> and <linux/if.h> exclude each other */
+
 struct net_link {
 	char *host_name; /* on the host: a veth end, or a physical device that comes back */
 	char *inside; /* name inside */
 	size_t index; /* in plan.network */
 	bool physical;
 	bool named; /* by the configuration: the next start needs this very name */
-	unsigned int ifindex; /* on the host: being removed; of a physical device: inside, as root there may rename it */
+	/* On the host, of what we made; 0: nothing to remove. Of a physical device: inside, as root there may rename it. */
+	unsigned int ifindex;
 	uint32_t mtu; /* of a physical device before we changed it; 0: unchanged */
 	uint8_t mac[6];
 	bool has_mac;

@@ -87,9 +87,9 @@ struct devices {
 	size_t n;
 };
 
-/* storage-detached.c: processes in an overlay that is mounted nowhere and whose root has the inode number (or, for files, that is none of
- * others): those who can write go into report->busy; how many cannot is returned. */
-size_t storage_find_detached(uint64_t inode, const struct devices *others, struct storage_report *report);
+/* storage-detached.c: processes in an overlay that is mounted nowhere and may have the upper: its id is (from Linux 6.6 on), and its root has
+ * the inode number, or, for files, it is none of others. Those who can write go into report->busy; how many cannot is returned. */
+size_t storage_find_detached(int pool, const char *upper, uint64_t inode, const struct devices *others, struct storage_report *report);
 
 /* storage-step.c: one step; *ret_outcome is a static word. */
 int storage_step_run(const struct storage_step *step, const char **ret_outcome, struct storage_report *report);

@@ -25,7 +25,9 @@ static int empty_leaf(const char *leaf, const char *to, uint64_t version)
 	if (r == 0)
 		r = fd_read_file(AT_FDCWD, file, MAX_CGROUP_FILE, &text, NULL);
 	for (char *word = r == 0 ? strtok_r(text, "\n", &save) : NULL; word; word = strtok_r(NULL, "\n", &save)) {
-		int one = cgroup_move_thread(to, atoi(word) == getpid() ? 0 : atoi(word));
+		pid_t pid = atoi(word);
+		/* 0: of a PID namespace further out, and nobody that we could move */
+		int one = pid <= 0 ? -EBUSY : cgroup_move_thread(to, pid == getpid() ? 0 : pid);
 		if (one < 0 && one != -ESRCH)
 			r = one;
 	}

@@ -177,26 +177,20 @@ int cgroup_remove_tree(const char *path, uint64_t version)
 	return r < 0 ? r : remove_leaf(AT_FDCWD, path);
 }
 
-static int remove_payload_of(const struct cgroups *cgroups, uint64_t version)
+/* v2 first: it kills them all in one go, and those of v1 are empty then. */
+int cgroups_remove_payload(const struct cgroup_path *paths, size_t n)
 {
 	int result = 0;
 
-	for (size_t i = 0; i < cgroups->n_paths; i++) {
-		const struct cgroup_path *path = &cgroups->paths[i];
-		int r = *path->payload && path->version == version ? cgroup_remove_tree(path->payload, path->version) : 0;
+	for (uint64_t version = 2; version > 0; version--)
+		for (size_t i = 0; i < n; i++) {
+			const struct cgroup_path *path = &paths[i];
+			int r = *path->payload && path->version == version ? cgroup_remove_tree(path->payload, version) : 0;
 
-		if (r < 0) {
-			log_warn("%s: cannot remove the cgroup: %s", path->payload, strerror(-r));
-			result = r;
+			if (r < 0) {
+				log_warn("%s: cannot remove the cgroup: %s", path->payload, strerror(-r));
+				result = r;
+			}
 		}
-	}
 	return result;
-}
-
-/* v2 first: it kills them all in one go, and those of v1 are empty then. */
-int cgroups_remove_payload(struct cgroups *cgroups)
-{
-	int v2 = remove_payload_of(cgroups, 2), v1 = remove_payload_of(cgroups, 1);
-
-	return v2 < 0 ? v2 : v1;
 }

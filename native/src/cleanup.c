@@ -30,21 +30,6 @@ static void unmount_view(const char *view)
 	storage_report_clear(&report);
 }
 
-/* v2 first, as in cgroups_remove_payload. */
-static int remove_payload(const struct status *status)
-{
-	int result = 0;
-
-	for (size_t version = 2; version > 0; version--)
-		for (size_t i = 0; i < status->n_cgroups; i++) {
-			const struct cgroup_path *path = &status->cgroups[i];
-			int r = *path->payload && path->version == version ? cgroup_remove_tree(path->payload, version) : 0;
-
-			result = r < 0 ? r : result;
-		}
-	return result;
-}
-
 static int clean(const struct status *status, const char *run_dir)
 {
 	int result;
@@ -52,7 +37,7 @@ static int clean(const struct status *status, const char *run_dir)
 	for (size_t i = 0; i < status->n_cgroups; i++)
 		if (*status->cgroups[i].payload)
 			thaw(&status->cgroups[i]);
-	result = remove_payload(status);
+	result = cgroups_remove_payload(status->cgroups, status->n_cgroups);
 	for (size_t i = 0; i < status->n_cgroups; i++)
 		if (*status->cgroups[i].monitor)
 			cgroup_leave_leaf(status->cgroups[i].monitor, status->cgroups[i].version);

@@ -147,6 +147,13 @@ static int attach(int cgroup, int program, int old)
 	return syscall(SYS_bpf, BPF_PROG_ATTACH, &attr, sizeof(attr)) < 0 ? -errno : 0;
 }
 
+static int detach(int cgroup, int program)
+{
+	union bpf_attr attr = {.target_fd = (uint32_t)cgroup, .attach_bpf_fd = (uint32_t)program, .attach_type = BPF_CGROUP_DEVICE};
+
+	return syscall(SYS_bpf, BPF_PROG_DETACH, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}
+
 static int load_rules(struct monitor *m, const struct device_rule *rules, size_t n_rules, int cgroup, struct failure *failure)
 {
 	cleanup_free struct bpf_insn *program = NULL;
@@ -156,14 +163,15 @@ static int load_rules(struct monitor *m, const struct device_rule *rules, size_t
 
 	if (r < 0)
 		return failure_note(failure, r, "cgroup", NULL, "not \"a\" or \"c|b MAJ:MIN rwm\"", "read the device rules");
-	if (n == 0)
-		return 0;
-	fd = load(program, n);
-	r = fd < 0 ? fd : attach(cgroup, fd, m->devices_prog);
+	fd = n ? load(program, n) : -1;
+	if (n)
+		r = fd < 0 ? fd : attach(cgroup, fd, m->devices_prog);
+	else if (m->devices_prog >= 0)
+		r = detach(cgroup, m->devices_prog);
 	if (r < 0)
 		return failure_note(failure, r, "cgroup", "bpf", NULL, "apply the device rules of v2");
 	cleanup_close_fd(&m->devices_prog);
-	m->devices_prog = steal_fd(&fd);
+	m->devices_prog = steal_fd(&fd); /* or none */
 	return 0;
 }
 

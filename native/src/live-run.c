@@ -1,4 +1,7 @@
-/* The order of a running snapshot: STORAGE-NOTES, section 4. */
+/*
+ * The order of a running snapshot: syncfs, scan, copies in short passes while the container runs; then it is frozen, looked at once more, and
+ * what is hot is copied into memory; thawed; and the layer is written and made durable.
+ */
 #include "live.h"
 
 #include "cleanup.h"

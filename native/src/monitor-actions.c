@@ -135,23 +135,37 @@ static int add_rules(struct monitor *m, const struct request *request)
 	return 0;
 }
 
+/* All of the new rules, or none. */
+static int change_devices(struct monitor *m, const struct request *request, struct failure *failure)
+{
+	struct failure ignored = {};
+	size_t before = m->n_extra_rules;
+	bool attached = false;
+	int r = add_rules(m, request);
+
+	if (r == 0) {
+		r = devices_attach(m, failure);
+		attached = r == 0;
+	}
+	/* last: v1 forgets no rule again */
+	if (r == 0)
+		r = cgroups_apply_devices(&m->cgroups, request->rules, request->n_rules, failure);
+	while (r < 0 && m->n_extra_rules > before)
+		free(m->extra_rules[--m->n_extra_rules].rule);
+	if (r < 0 && attached && devices_attach(m, &ignored) < 0)
+		log_error("the device rules of v2 stay as they were to be");
+	return r;
+}
+
 static void do_devices(struct monitor *m, struct client *client, const struct request *request)
 {
 	struct failure failure = {};
 	char text[2048];
-	size_t before = m->n_extra_rules;
-	int r = add_rules(m, request);
+	int r = monitor_load_plan(m);
 
 	if (r == 0)
-		r = monitor_load_plan(m);
-	if (r == 0)
-		r = devices_attach(m, &failure);
-	/* last: v1 forgets no rule again */
-	if (r == 0)
-		r = cgroups_apply_devices(&m->cgroups, request->rules, request->n_rules, &failure);
+		r = change_devices(m, request, &failure);
 	monitor_drop_plan(m);
-	while (r < 0 && m->n_extra_rules > before)
-		free(m->extra_rules[--m->n_extra_rules].rule);
 	failure_text(&failure, text, sizeof(text));
 	reply_result(client, r, text);
 }

@@ -148,7 +148,7 @@ void monitor_stop(struct monitor *m, bool *ret_reboot)
 	if (running)
 		run_stop_hooks(m, target);
 	/* before the fork of the child that deletes the network: it would have to be moved out of the leaf, too */
-	(void)cgroups_remove_payload(&m->cgroups);
+	(void)cgroups_remove_payload(m->cgroups.paths, m->cgroups.n_paths);
 	if (!*ret_reboot)
 		cgroups_leave(&m->cgroups, &m->plan->cgroup);
 	take_down_network(m);

@@ -10,8 +10,6 @@
 #include <sched.h>
 #include <string.h>
 
-unsigned int if_nametoindex(const char *name); /* <net/if.h> and <linux/if.h> exclude each other */
-
 int net_tell(const struct making *making, int r, const char *what, const char *detail)
 {
 	return failure_note(making->failure, r, "network", "rtnetlink", detail, "set up lxc.net.%d: %s", (int)making->device->index, what);

@@ -8,8 +8,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-unsigned int if_nametoindex(const char *name); /* <net/if.h> and <linux/if.h> exclude each other */
-
 /* What is going to be changed is noted: it comes back as it went. */
 static int note_original(struct net_link *link, const struct net_device *device)
 {

@@ -14,8 +14,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-unsigned int if_nametoindex(const char *name); /* <net/if.h> and <linux/if.h> exclude each other */
-
 enum { REMOVE_TIMEOUT_MS = 3000 };
 
 int net_move_link(int nl, unsigned int index, int netns, const char *name, uint32_t mtu, const uint8_t *mac)
@@ -116,7 +114,9 @@ int net_remove(struct net *net, const struct plan *plan)
 
 	for (size_t i = 0; i < net->n_links; i++) {
 		struct net_link *link = &net->links[i];
-		link->ifindex = link->physical ? 0 : if_nametoindex(link->host_name);
+		/* root inside may have removed it with its other end, and somebody else taken the name */
+		if (link->physical || if_nametoindex(link->host_name) != link->ifindex)
+			link->ifindex = 0;
 		link->named = plan->network[link->index].host_name != NULL;
 		n += link->ifindex != 0;
 	}

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-unsigned int if_nametoindex(const char *name); /* <net/if.h> and <linux/if.h> exclude each other */
-
 static int parse_route(const char *text, int family, uint8_t ret[16], uint8_t *ret_length)
 {
 	char address[64];

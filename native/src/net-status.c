@@ -18,8 +18,8 @@ struct listing {
 	size_t n, n_addresses;
 };
 
-/* In all: root inside can have as many as it likes, and each takes its place by a search. */
-enum { MAX_ADDRESSES = 1024 };
+/* In all: root inside can have as many as it likes, and each takes its place by a search. A status has to fit into a reply. */
+enum { MAX_INTERFACES = 256, MAX_ADDRESSES = 1024 };
 
 static const char *host_name(const struct net *net, const char *inside)
 {
@@ -35,10 +35,13 @@ static void on_link(const struct nlmsghdr *message, void *arg)
 	const struct ifinfomsg *info = NLMSG_DATA(message);
 	size_t size = IFLA_PAYLOAD(message);
 	const struct rtattr *name = nl_find(IFLA_RTA(info), size, IFLA_IFNAME), *stats = nl_find(IFLA_RTA(info), size, IFLA_STATS64);
-	struct interface_status *items = reallocarray(listing->items, listing->n + 1, sizeof(*items));
+	struct interface_status *items;
 	int *index;
 	const char *host;
 
+	if (listing->n >= MAX_INTERFACES)
+		return;
+	items = reallocarray(listing->items, listing->n + 1, sizeof(*items));
 	if (items)
 		listing->items = items;
 	index = reallocarray(listing->index, listing->n + 1, sizeof(*index));

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-unsigned int if_nametoindex(const char *name); /* <net/if.h> and <linux/if.h> exclude each other */
-
 enum { NAME_TRIES = 16 };
 
 static void random_name(char ret[IFNAMSIZ])
@@ -66,16 +64,16 @@ static int ask_veth(const struct making *making, unsigned int bridge)
 	return r < 0 ? r : nl_ask(making->nl, &request);
 }
 
-static void mark(const struct making *making)
+static void mark(const struct making *making, unsigned int index)
 {
 	struct nl_request request;
 	struct ifinfomsg *info = nl_begin(&request, RTM_NEWLINK, 0, sizeof(*info));
 	char alias[96];
 
-	info->ifi_index = (int)if_nametoindex(making->host);
+	info->ifi_index = (int)index;
 	net_alias(making->plan->run_dir, alias);
 	nl_put(&request, IFLA_IFALIAS, alias, strlen(alias));
-	if (info->ifi_index)
+	if (index)
 		(void)nl_ask(making->nl, &request);
 }
 
@@ -83,7 +81,7 @@ int net_make_veth(struct making *making)
 {
 	const struct net_device *device = making->device;
 	bool router = device->mode && strcmp(device->mode, "router") == 0;
-	unsigned int bridge = 0;
+	unsigned int bridge = 0, index;
 	int r = device->link && !router ? net_link_index(making, &bridge) : 0;
 
 	if (r < 0)
@@ -100,8 +98,12 @@ int net_make_veth(struct making *making)
 	}
 	if (r < 0)
 		return net_tell(making, r, "make the veth pair", making->host);
-	mark(making);
-	return net_remember(making->net, making->host, making->inside, (size_t)(device - making->plan->network), false);
+	index = if_nametoindex(making->host);
+	mark(making, index);
+	r = net_remember(making->net, making->host, making->inside, (size_t)(device - making->plan->network), false);
+	if (r == 0)
+		making->net->links[making->net->n_links - 1].ifindex = index;
+	return r;
 }
 
 static int bridge_vlan(const struct making *making, uint16_t type, uint16_t id, uint16_t flags)

@@ -46,9 +46,11 @@ int overlay_attach_view(struct monitor *m, int tree)
 	uint64_t id;
 	int r = look_at_view(view, &parent, &name, &id);
 
+	if (r == 0) {
+		target = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		r = target < 0 ? -errno : 0;
+	}
 	if (r == 0)
-		r = target = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (r >= 0)
 		r = mnt_set(tree, false, MNT_NOSUID | MNT_NODEV, 0, 0);
 	if (r == 0)
 		r = mnt_attach(tree, target);

@@ -5,6 +5,7 @@
 #include "fd.h"
 #include "mountinfo.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,15 +15,44 @@
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 enum { MAX_DEPTH = 512 };
 
 struct search {
 	uint64_t inode;
+	/* What statfs(2) tells of an overlay with the upper, and of the file system of the pool. */
+	bool has_fsid;
+	fsid_t fsid, below;
 	const struct devices *others;
 	struct storage_report *report;
 	size_t harmless;
 };
+
+/* From Linux 6.6 on an overlay has an id of its own, kept at its upper; folded as uuid_to_fsid() of the kernel does it. */
+static void find_fsid(struct search *search, int pool, const char *upper)
+{
+	char updir[STORAGE_MAX_NAME + 4];
+	cleanup_fd int dir = -1;
+	uint64_t uuid[2], folded;
+	struct statfs fs;
+
+	snprintf(updir, sizeof(updir), "%s/up", upper);
+	dir = openat(pool, updir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || fgetxattr(dir, "trusted.overlay.uuid", uuid, sizeof(uuid)) != sizeof(uuid) || fstatfs(dir, &fs) < 0)
+		return;
+	folded = le64toh(uuid[0]) ^ le64toh(uuid[1]);
+	search->fsid = (fsid_t){{(int)(uint32_t)folded, (int)(uint32_t)(folded >> 32)}};
+	search->below = fs.f_fsid;
+	search->has_fsid = true;
+}
+
+/* An older kernel tells the id of the file system below instead, of ours as of others. */
+static bool is_anothers(const struct search *search, const struct statfs *fs)
+{
+	return search->has_fsid && memcmp(&fs->f_fsid, &search->fsid, sizeof(fsid_t)) != 0 &&
+	       memcmp(&fs->f_fsid, &search->below, sizeof(fsid_t)) != 0;
+}
 
 /* Whether the mount is in no list of the process's namespace. */
 static bool is_mounted_nowhere(pid_t pid, uint64_t id)
@@ -80,7 +110,7 @@ static void judge(struct search *search, pid_t pid, const char *link, const char
 	struct statx st;
 	struct statfs fs;
 
-	if (statfs(link, &fs) < 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC)
+	if (statfs(link, &fs) < 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC || is_anothers(search, &fs))
 		return;
 	if (statx(AT_FDCWD, link, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &st) < 0)
 		return;
@@ -113,10 +143,11 @@ static int look_at(pid_t pid, void *arg)
 	return 0;
 }
 
-size_t storage_find_detached(uint64_t inode, const struct devices *others, struct storage_report *report)
+size_t storage_find_detached(int pool, const char *upper, uint64_t inode, const struct devices *others, struct storage_report *report)
 {
 	struct search search = {.inode = inode, .others = others, .report = report};
 
+	find_fsid(&search, pool, upper);
 	(void)storage_each_process(look_at, &search);
 	return search.harmless;
 }

@@ -160,7 +160,7 @@ int storage_disarm_holders(const char *pool, const char *upper, struct storage_r
 		(void)storage_each_process(look_at_copies, search);
 	}
 	if (search->harmless == 0 && report->n_busy == 0)
-		search->harmless = storage_find_detached(search->inode, &search->others, report);
+		search->harmless = storage_find_detached(in, upper, search->inode, &search->others, report);
 	if (report->n_busy == 0 && search->harmless > 0)
 		return 0;
 	return storage_note(report, -EBUSY, "fsconfig", "%s is in use by another mount", upper);

@@ -37,6 +37,17 @@ static char *format(const char *text, ...)
 	return ring[at];
 }
 
+static inline char *live_request(const char *upper, const char *name)
+{
+	return format("{\"version\":%d,\"upper\":\"%s/%s\",\"out\":\"%s/%s\",\"manifest\":\"%s/%s.files\",\"lease_ms\":0,\"memory_budget\":1000000,\"threads\":2,"
+		      "\"passes\":3}", PROTOCOL_VERSION, pool, upper, pool, name, pool, name);
+}
+
+static inline char *compose_request(const char *in, const char *layer, const char *name)
+{
+	return format("{\"version\":%d,\"pool\":\"%s\",\"layers\":[\"%s\"],\"keep_whiteouts\":true,\"out\":\"%s\",\"reflink\":false}", PROTOCOL_VERSION, in, layer, name);
+}
+
 /* Descriptors that a program may have; 0: as many as we. */
 static rlim_t run_files;
 

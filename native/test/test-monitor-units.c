@@ -261,6 +261,28 @@ static void test_delegated_scope(void)
 	ok(system(command) == 0, "the scratch directory is removed");
 }
 
+/* Who is in a PID namespace further out has no number here: 0, which would be who writes it. */
+static void test_left_leaf(void)
+{
+	char top[] = "/tmp/tlxc-cgroup-XXXXXX", monitor[80], command[64];
+	struct cgroup_hierarchy hierarchy = {.version = 2, .mount = top, .base = (char *)"/"};
+	const struct cgroup plan = {.hierarchies = &hierarchy, .n_hierarchies = 1};
+	struct cgroups cgroups = {.paths = calloc(1, sizeof(struct cgroup_path)), .n_paths = 1};
+
+	if (!mkdtemp(top) || !cgroups.paths)
+		abort();
+	snprintf(monitor, sizeof(monitor), "%s/m", top);
+	if (mkdir(monitor, 0700) < 0)
+		abort();
+	put(top, "cgroup.procs", "-");
+	put(monitor, "cgroup.procs", "77\n0\n");
+	*cgroups.paths = (struct cgroup_path){.version = 2, .monitor = strdup(monitor), .payload = strdup(""), .init = strdup("")};
+	cgroups_leave(&cgroups, &plan);
+	ok(holds(top, "cgroup.procs", "77"), "a process without a number is not moved, nor is who would move it");
+	snprintf(command, sizeof(command), "rm -r %s", top);
+	ok(system(command) == 0, "the scratch directory is removed");
+}
+
 int main(int argc, char **argv)
 {
 	test_frames();
@@ -271,5 +293,6 @@ int main(int argc, char **argv)
 	test_plan(argc > 1 ? argv[1] : "../test/fixtures/plans/busybox.json");
 	test_paths();
 	test_delegated_scope();
+	test_left_leaf();
 	return tap_done();
 }

@@ -1,5 +1,5 @@
 /** Makes a container: all of it or nothing. Sequence of lxc-create: directory, mark, storage, configuration, template, configuration. */
-import { errnoOf, TlxcError } from '../errors.ts'
+import { errnoOf, LockedError, TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { chooseStorage } from '../storage/registry.ts'
 import type { StorageDriver, StoragePlace } from '../storage/driver.ts'
@@ -10,13 +10,15 @@ import { completeConfig, writeInitialConfig } from './config-file.ts'
 import { idMapPool, readBaseConfig } from './create-input.ts'
 import { claimIdRange, type IdClaim, type IdPool } from './idrange.ts'
 import { collectLayers, showFiles } from './layers.ts'
-import { withLock } from './lock.ts'
+import { lockPath, lockPurpose, withLock } from './lock.ts'
 import { clearPartial, markPartial, sweepPartial } from './partial.ts'
 import { readSystemConfig } from './system-config.ts'
 import { sweepTrash } from './trash.ts'
 import { loadContainerConfig } from './load-config.ts'
 import { containerAt, isDefined, type Container } from './store.ts'
 import { UndoStack } from './undo.ts'
+
+const PURPOSE = 'create'
 
 /** What create needs of a command's context. */
 export interface CreateContext {
@@ -75,21 +77,22 @@ export async function createContainer(ctx: CreateContext, options: CreateOptions
   const decision = decide(host, options, ctx.env)
   const { container } = decision
   host.fs.mkdirSync(options.lxcpath, { recursive: true, mode: 0o755 })
-  let held = false
   const locked = (timeoutMs: number): Promise<Created> =>
-    withLock(host, container, 'create', timeoutMs, async () => {
-      held = true
+    withLock(host, container, PURPOSE, timeoutMs, async () => {
       await sweepPartial(host, container)
       refuseExisting(host, container)
       await sweepTrash(host, options.lxcpath)
       return build(ctx, decision)
-    }).catch((error: unknown) => {
-      throw !held && error instanceof TlxcError && error.code === 'BUSY' ? new Beaten(container, error) : error
     })
+  const isLocked = (error: unknown): error is LockedError => error instanceof LockedError && error.path === lockPath(host, container)
+  const byCreate = ({ holder }: LockedError): boolean => holder?.purpose === lockPurpose(PURPOSE, container)
   // A destroy, say, is waited for; after another create of this name there would be nothing left to make.
-  return locked(0).catch((error: unknown) => {
-    if (error instanceof Beaten && !error.byCreate) return locked(ctx.lockTimeoutMs)
+  const waiting = locked(0).catch((error: unknown) => {
+    if (isLocked(error) && !byCreate(error)) return locked(ctx.lockTimeoutMs)
     throw error
+  })
+  return waiting.catch((error: unknown) => {
+    throw isLocked(error) ? beaten(container, error, byCreate(error)) : error
   })
 }
 
@@ -194,17 +197,9 @@ function full(container: Container, error: unknown): unknown {
 }
 
 /** Another command was there first. */
-class Beaten extends TlxcError {
-  /** Perhaps: a holder that has just begun may not have said yet what it does. */
-  readonly byCreate: boolean
-
-  constructor(container: Container, error: TlxcError) {
-    const unknown = error.message.includes('another process holds it')
-    const created = error.message.includes('create of')
-    const reason = created ? 'it is being created by another command' : unknown ? 'it is being created or changed by another command' : 'another command is working on it'
-    super('BUSY', `cannot create "${container.name}": ${reason}`, { cause: error, hint: 'choose another name, or wait until that is done' })
-    this.byCreate = created || unknown
-  }
+function beaten(container: Container, cause: LockedError, byCreate: boolean): TlxcError {
+  const reason = byCreate ? 'it is being created by another command' : 'another command is working on it'
+  return new TlxcError('BUSY', `cannot create "${container.name}": ${reason}`, { cause, hint: 'choose another name, or wait until that is done' })
 }
 
 function refuseExisting(host: Host, container: Container): void {

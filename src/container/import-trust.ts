@@ -3,10 +3,8 @@
  * machine, show its files, or weaken what keeps the container in. Only what is known to be harmless passes unasked. PURE.
  */
 import { posix } from 'node:path'
-import { ValueError } from '../config/codecs/codec.ts'
-import { mountEntry } from '../config/codecs/mount.ts'
 import { ConfigDocument } from '../config/document.ts'
-import { parseMountOptions } from '../launch/mount-options.ts'
+import { isHarmlessMount } from '../config/harmless-mount.ts'
 
 export interface Suspicion {
   /** The line, with the key and the value. */
@@ -40,9 +38,6 @@ const HARMLESS: Judge = (value) => (value === '' ? 'takes back what the common c
 const oneOf = (values: readonly string[], reason: string): Judge => (value) => (value.split(/\s+/).every((word) => values.includes(word)) ? null : reason)
 const OUTSIDE = 'reaches beyond the container'
 
-/** Without anything of this machine, or of the kernel's, in them. */
-const EMPTY_FILESYSTEMS = ['tmpfs', 'mqueue']
-
 /** The first one that matches. */
 const RULES: readonly (readonly [RegExp, Judge])[] = [
   // Replaced by what belongs here, or judged as a whole.
@@ -51,7 +46,7 @@ const RULES: readonly (readonly [RegExp, Judge])[] = [
   [/^lxc\.include$/, (value, includes) => (isShipped(value, includes) ? null : 'reads a file that is not one of tlxc')],
   [/^lxc\.seccomp\.profile$/, (value, includes) => (isShipped(value, includes) ? null : 'is not the one of tlxc')],
   [/^lxc\.mount\.auto$/, oneOf(['proc', 'proc:mixed', 'sys', 'sys:mixed', 'sys:ro', 'cgroup', 'cgroup:mixed', 'cgroup:ro', 'cgroup-full:ro', 'cgroup-full:mixed'], OUTSIDE)],
-  [/^lxc\.mount\.entry$/, (value) => (isFreshMount(value) ? null : 'shows files of this machine')],
+  [/^lxc\.mount\.entry$/, (value) => (isHarmlessMount(value, { ownIds: true }) ? null : 'may show files of this machine')],
   [/^lxc\.environment(\.runtime)?$/, (value) => (value.includes('=') ? null : 'shows a variable of whoever starts it')],
   [/^lxc\.net\.\d+\.type$/, oneOf(['veth', 'empty', 'macvlan', 'ipvlan'], 'takes a network of this machine')],
   [/^lxc\.net\.\d+\.(link|flags|name|hwaddr|mtu|ipv[46]\.(address|gateway)|veth\.(mode|vlan\.id)|macvlan\.mode|ipvlan\.mode)$/, HARMLESS],
@@ -70,18 +65,6 @@ function reasonFor(key: string, value: string, includes: string): string | null 
   const rule = RULES.find(([pattern]) => pattern.test(key))
   if (rule) return rule[1](value, includes)
   return key.startsWith('lxc.hook.') ? 'runs a program on this machine, as root' : OUTSIDE
-}
-
-/** Read as the planner does: with one of these options the type means nothing, and the source is a path of this machine. */
-function isFreshMount(value: string): boolean {
-  try {
-    const { type, options } = mountEntry.parse(value)
-    const { bind, move, remount, relative, idmap } = parseMountOptions(options)
-    return EMPTY_FILESYSTEMS.includes(type) && bind === 'none' && !move && !remount && !relative && idmap === undefined
-  } catch (error) {
-    if (error instanceof ValueError) return false
-    throw error
-  }
 }
 
 /** nesting.conf is shipped as well, but who wants it says so. */

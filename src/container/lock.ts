@@ -5,12 +5,12 @@ import type { Container } from './store.ts'
 
 /**
  * Runs fn while holding the container's lock; not reentrant. purpose names the holder to others: "start".
- * Throws TlxcError BUSY when another holds it for longer than timeoutMs.
+ * Throws LockedError when another holds it for longer than timeoutMs.
  */
 export async function withLock<T>(host: Host, container: Container, purpose: string, timeoutMs: number, fn: () => Promise<T>): Promise<T> {
   const path = lockPath(host, container)
   host.fs.mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true, mode: 0o700 })
-  const held = await host.lock(path, { timeoutMs, purpose: `${purpose} of ${container.name}` })
+  const held = await host.lock(path, { timeoutMs, purpose: lockPurpose(purpose, container) })
   try {
     return await fn()
   } finally {
@@ -32,6 +32,11 @@ export async function withPoolLock<T>(host: Host, lxcpath: string, purpose: stri
   } finally {
     await held.release()
   }
+}
+
+/** What the holder's LockedError says of it. */
+export function lockPurpose(purpose: string, container: Container): string {
+  return `${purpose} of ${container.name}`
 }
 
 /** Outside of the container's own directory: it must survive destroy and exist before create. */

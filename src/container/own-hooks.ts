@@ -30,7 +30,7 @@ export async function runOwnHooks(host: Host, container: Container, config: Cont
   }
 }
 
-/** See LXC-BEHAVIOUR: hooks find these names, and with version 1 the type as well. */
+/** As with LXC: hooks find these names, and with version 1 the type as well. */
 function environment(container: Container, config: ContainerConfig, type: string, version: number): Record<string, string> {
   const rootfs = config.rootfs ? { LXC_ROOTFS_PATH: `${config.rootfs.type}:${config.rootfs.path}` } : {}
   // A clone hook works on the files of the new container, which are seen there.

@@ -8,7 +8,7 @@
 import * as fs from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { TlxcError, errnoOf } from '../errors.ts'
+import { LockedError, errnoOf, type LockHolder } from '../errors.ts'
 import type { HeldLock } from './host.ts'
 import { processStart } from './process-start.ts'
 
@@ -32,7 +32,7 @@ export interface LockOptions {
   purpose: string
 }
 
-/** Throws TlxcError BUSY that names the holder when timeoutMs is over. */
+/** Throws LockedError when timeoutMs is over. */
 export async function lockPath(path: string, { timeoutMs, purpose }: LockOptions): Promise<HeldLock> {
   fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   // Most locks are free, and loading the library costs a start more than a tenth of its time.
@@ -51,7 +51,7 @@ export async function lockPath(path: string, { timeoutMs, purpose }: LockOptions
       if (errnoOf(error) !== 'ELOCKED') throw error
     }
     if (!fs.existsSync(path)) continue
-    if (performance.now() >= deadline) throw busy(path)
+    if (performance.now() >= deadline) throw new LockedError(path, whoHolds(path))
     await sleep(POLL)
   }
 }
@@ -154,17 +154,17 @@ function isAlive({ pid, start }: Holder): boolean {
   return processStart(fs, '/proc', pid) === start
 }
 
-function busy(path: string): TlxcError {
+function whoHolds(path: string): LockHolder | null {
   const holder = holderOf(path)
-  const who = holder === null ? 'another process holds it' : `process ${holder.pid} holds it (${purposeOf(path, holder)})`
-  return new TlxcError('BUSY', `cannot lock "${path}": ${who}`, { hint: 'wait until it is done, or end that process' })
+  return holder === null ? null : { pid: holder.pid, purpose: purposeOf(path, holder) }
 }
 
-function purposeOf(path: string, { name }: Holder): string {
+/** Empty for the moment in which it is taken over from a dead one. */
+function purposeOf(path: string, { name }: Holder): string | null {
   try {
-    return fs.readFileSync(`${path}/${name}`, 'utf8')
+    return fs.readFileSync(`${path}/${name}`, 'utf8') || null
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return 'it just ends'
+    if (errnoOf(error) === 'ENOENT') return null
     throw error
   }
 }

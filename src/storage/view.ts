@@ -1,7 +1,7 @@
 /**
  * The view: NAME/rootfs shows the files of a stopped layered container, unshifted, so that `chroot NAME/rootfs passwd`, backups and
  * edits work as with a plain directory. While it runs the monitor shows the container's own mount there. One superblock at a time:
- * the kernel lets an upper be mounted twice, and both mounts then break (STORAGE-NOTES, "One upper, one superblock").
+ * the kernel lets an upper be mounted twice, and both mounts then break: the second one empties the work directory of the first.
  */
 import { errnoOf, TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'

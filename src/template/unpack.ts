@@ -16,7 +16,12 @@ export function tarFailure(archive: string, { stderr, exitCode, signal }: ExecRe
   const complaint = stderr.split('\n').find((line) => /^(tar|confine|env): /.test(line) && !/Removing leading|Exiting with failure|Ignoring unknown/.test(line))
   const reason = complaint?.replace('tar: ', '') ?? `tar ended with ${exitCode ?? signal ?? 'an error'}`
   const full = /No space left on device|Disk quota exceeded/.test(stderr)
-  return new TlxcError(full ? 'SPACE' : 'TEMPLATE', `cannot unpack "${archive}": ${reason.replace(/\p{Cc}/gu, ' ')}`, {
+  return new TlxcError(full ? 'SPACE' : 'TEMPLATE', `cannot unpack "${archive}": ${shortened(reason.replace(/\p{Cc}/gu, ' '))}`, {
     hint: full ? 'make room on that filesystem' : 'the image is damaged, or was made to do harm',
   })
+}
+
+/** Names in it may be as long as a path can be. */
+function shortened(text: string): string {
+  return text.length <= 400 ? text : `${text.slice(0, 200)} ... ${text.slice(-200)}`
 }

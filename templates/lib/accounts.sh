@@ -30,7 +30,8 @@ lock_password() {
 # set_shadow USER FIELD: the user's line in /etc/shadow. The hash goes through the environment: arguments can be seen by anybody.
 set_shadow() {
   read_file etc/passwd | grep -q "^$1:" || die "cannot set the password of '$1': the container has no such user"
-  if ! has etc/shadow; then : | write 640 etc/shadow; fi
+  # A link is none, and would lead anywhere.
+  read_file etc/shadow >/dev/null || : | write 640 etc/shadow
   rooted etc/shadow
   shadow_mode=$(stat -c %a "$at") shadow_owner=$(stat -c %u:%g "$at")
   export shadow_user="$1" shadow_field="$2"
@@ -41,7 +42,7 @@ set_shadow() {
     END { if (!done) print user, ENVIRON["shadow_field"], 19000, 0, 99999, 7, "", "", "" }'
   unset shadow_field
   rooted etc/shadow
-  chown "$shadow_owner" "$at"
+  chown -h "$shadow_owner" "$at"
   # With "x" the hash is in shadow; an image without shadow had it here.
   # shellcheck disable=SC2016
   edit etc/passwd 644 awk -v user="$1" 'BEGIN { FS = OFS = ":" } $1 == user { $2 = "x" } { print }'
@@ -60,18 +61,16 @@ add_user() {
   user_shell=/bin/sh
   if has bin/bash || has usr/bin/bash; then user_shell=/bin/bash; fi
   add_line etc/passwd "$1:x:$user_id:$user_id::/home/$1:$user_shell"
-  # A link is none, and would lead anywhere.
   read_file etc/group >/dev/null || : | write 644 etc/group
   add_line etc/group "$1:x:$user_id:"
   if read_file etc/gshadow >/dev/null; then add_line etc/gshadow "$1:!::"; fi
   set_shadow "$1" '!'
   make_dir "home/$1" 700
-  if [ -d "$root_of_files/etc/skel" ] && [ ! -L "$root_of_files/etc/skel" ]; then
-    rooted "home/$1/."
-    # -P: a link stays a link; and none that is there already is written through.
-    cp -R -P --remove-destination -- "$root_of_files/etc/skel/." "$at/"
-  fi
+  rooted etc/skel
+  user_skel=$at
   rooted "home/$1/."
+  # -P: a link stays a link; and none that is there already is written through.
+  if [ -d "$user_skel" ] && [ ! -L "$user_skel" ]; then cp -R -P --remove-destination -- "$user_skel/." "$at/"; fi
   chown -R -h -P "$user_id:$user_id" "$at"
 }
 

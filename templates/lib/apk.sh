@@ -25,7 +25,9 @@ verify_apk() {
   for apk_key in "$3"/*.rsa.pub; do
     for apk_kind in RSA:sha1 RSA256:sha256; do
       apk_member=.SIGN.${apk_kind%%:*}.${apk_key##*/}
-      tar -xzOf "$1.1" "$apk_member" >"$1.signature" 2>/dev/null || continue
+      # Nobody vouches for it yet: a few bytes may unpack to a disk full.
+      tar -xzOf "$1.1" "$apk_member" 2>/dev/null | head -c 65536 >"$1.signature"
+      [ -s "$1.signature" ] || continue
       if openssl dgst "-${apk_kind##*:}" -verify "$apk_key" -signature "$1.signature" "$1.2" >/dev/null 2>&1; then return 0; fi
       die "cannot use $2: its signature does not verify: it is not by the key ${apk_key##*/}, or it was changed"
     done
@@ -48,7 +50,7 @@ fetch_package() {
 
 # fetch_index REPOSITORY-URL KEYS: $scratch/APKINDEX, verified
 fetch_index() {
-  fetch "$1/APKINDEX.tar.gz" "$scratch/index"
+  fetch_small 64 "$1/APKINDEX.tar.gz" "$scratch/index"
   verify_apk "$scratch/index" "$1/APKINDEX.tar.gz" "$2"
   tar -xzOf "$scratch/index.2" APKINDEX >"$scratch/APKINDEX" || die "cannot use $1/APKINDEX.tar.gz: there is no index in it"
 }

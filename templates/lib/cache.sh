@@ -135,8 +135,9 @@ build_entry() {
 # Lines: the options with which the template makes the entry again. They are noted down with it.
 entry_arguments=''
 
-# refresh_entry KEY HAS_NEWER BUILDER [ARG...]: what --refresh-cache is about, which tlxc-template gives with the entry's arguments. Builds KEY when it is not there, or when HAS_NEWER (a function; $entry is what there is) says
-# by status 0 that the source has something newer.
+# refresh_entry KEY HAS_NEWER BUILDER [ARG...]: what --refresh-cache is about, which tlxc-template gives with the entry's arguments.
+# Builds KEY when it is not there, or when HAS_NEWER (a function; $entry is what there is) says by status 0 that the source has
+# something newer.
 refresh_entry() {
   name_entry "$1"
   refresh_newer=$2
@@ -156,6 +157,8 @@ refresh_entry() {
 drop_superseded() {
   superseded_by=$(sed -n '/^argument=/p' "$entry/origin")
   for superseded in "$cache"/*; do
+    # No entries: others build them.
+    case ${superseded##*/} in work.* | trash.*) continue ;; esac
     if [ ! -f "$superseded/origin" ] || [ "$superseded" = "$entry" ]; then continue; fi
     if [ "$(sed -n '/^argument=/p' "$superseded/origin")" = "$superseded_by" ]; then drop_entry "${superseded##*/}"; fi
   done

@@ -16,6 +16,13 @@ fetch() {
   try_fetch "$1" "$2" || die "cannot download $1: $fetch_reason"
 }
 
+# fetch_small MIB URL FILE: as fetch, what cannot be larger: an index, a key.
+fetch_small() {
+  fetch_most=$1
+  fetch "$2" "$3"
+  fetch_most=''
+}
+
 # try_fetch URL FILE: as fetch, but status 1 and fetch_reason; fetch_status is 404 and the like, or 0.
 try_fetch() {
   case $1 in
@@ -108,22 +115,29 @@ fetch_wget() {
   case $1 in
     # curl knows these.
     file://*)
+      # In its words; has_file of rpm-source.sh knows them.
+      [ -r "${1#file://}" ] || { fetch_reason="Couldn't open file ${1#file://}"; return 1; }
       cat -- "${1#file://}" 2>"$scratch/fetch.log" >"$2" && return 0
       fetch_reason=$(tail -n 1 "$scratch/fetch.log")
       return 1
       ;;
   esac
-  fetch_within wget --no-verbose --continue --tries=1 --connect-timeout="$fetch_connect_timeout" --read-timeout="$fetch_stall_timeout" \
+  fetch_within wget --no-verbose --server-response --continue --tries=1 --connect-timeout="$fetch_connect_timeout" --read-timeout="$fetch_stall_timeout" \
     --dns-timeout="$fetch_connect_timeout" --output-document="$2" -- "$1" 2>"$scratch/fetch.log" || fetch_code=$?
-  if [ "$fetch_code" = 0 ]; then
-    # It follows a redirection wherever that leads, and tells afterwards.
-    case $1 in https:*) if grep -q ' URL:http:' "$scratch/fetch.log"; then fetch_reason='it leads away from https://'; return 1; fi ;; esac
-    return 0
-  fi
+  # It follows redirections wherever they lead, and tells afterwards; the last may lead back.
+  case $1 in
+    https:*)
+      if grep -iE '^ *location:[[:space:]]*[a-z][a-z0-9+.-]*:' "$scratch/fetch.log" | grep -qivE '^ *location:[[:space:]]*https:'; then
+        fetch_reason='it leads away from https://'
+        return 1
+      fi
+      ;;
+  esac
+  [ "$fetch_code" != 0 ] || return 0
   fetch_status=$(sed -n 's/.*ERROR \([0-9][0-9][0-9]\).*/\1/p' "$scratch/fetch.log" | tail -n 1)
   [ -n "$fetch_status" ] || fetch_status=0
   if [ "$fetch_status" = 416 ]; then fetch_status=0; rm -f -- "$2"; fi
-  fetch_reason=$(grep -v -e '^$' -e '^http' "$scratch/fetch.log" | tail -n 1)
+  fetch_reason=$(grep -v -e '^$' -e '^http' -e '^  ' "$scratch/fetch.log" | tail -n 1)
   [ -n "$fetch_reason" ] || fetch_reason="wget ended with status $fetch_code"
   return 1
 }

@@ -12,7 +12,7 @@ find_repo_files() {
     repo_file=$scratch/repos/$repo_name.repo
     [ ! -e "$repo_file" ] || die "there are two .repo files of the name '$repo_name.repo'"
     case $repo_source in
-      *://*) fetch "$repo_source" "$scratch/repo.in" ;;
+      *://*) fetch_small 16 "$repo_source" "$scratch/repo.in" ;;
       *)
         [ -f "$repo_source" ] || die "there is no .repo file '$repo_source'"
         cat -- "$repo_source" >"$scratch/repo.in" || die "cannot read '$repo_source'"

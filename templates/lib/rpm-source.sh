@@ -34,7 +34,7 @@ KEYS
 # take_key FILE|URL TARGET: rpm imports nothing but ASCII armour; a key ring in binary gets one.
 take_key() {
   case $1 in
-    *://*) fetch "$1" "$2.in" ;;
+    *://*) fetch_small 16 "$1" "$2.in" ;;
     *)
       [ -f "$1" ] || die "there is no key file '$1'"
       cat -- "$1" >"$2.in" || die "cannot read the key file '$1'"
@@ -138,7 +138,9 @@ trees_digest() {
 # has_file URL: fetches it to $scratch/probe. 1: the server says that there is none.
 has_file() {
   rm -f -- "$scratch/probe"
-  if try_fetch "$1" "$scratch/probe"; then return 0; fi
+  fetch_most=16
+  if try_fetch "$1" "$scratch/probe"; then fetch_most=''; return 0; fi
+  fetch_most=''
   case $fetch_status in 403 | 404 | 410) return 1 ;; esac
   case $1:$fetch_reason in file://*"Couldn't open"*) return 1 ;; esac
   die "cannot use the mirror ${1%/repodata/*}: cannot download $1: $fetch_reason"

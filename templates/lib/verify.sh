@@ -18,9 +18,7 @@ keyring() {
   need_scratch
   case $1 in
     *://*)
-      fetch_most=16
-      fetch "$1" "$scratch/keyring.in"
-      fetch_most=''
+      fetch_small 16 "$1" "$scratch/keyring.in"
       keyring_source=$scratch/keyring.in
       ;;
     *)

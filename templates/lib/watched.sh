@@ -11,8 +11,8 @@ watched() {
   rm -f -- "$scratch/watched.dead"
   "$@" &
   watched_pid=$!
-  # Without our locks: it may be a moment behind.
-  watch_over "$watched_pid" 7>&- 8>&- 9>&- &
+  # Without our locks and our output: it may be a moment behind.
+  watch_over "$watched_pid" >/dev/null 2>&1 7>&- 8>&- 9>&- &
   watched_watcher=$!
   wait "$watched_pid" 2>/dev/null || watched_status=$?
   kill "$watched_watcher" 2>/dev/null || true
@@ -30,7 +30,13 @@ watch_over() {
     watched_before=$watched_now
     if [ $watched_still -ge "$fetch_stall_timeout" ]; then
       : >"$scratch/watched.dead"
-      kill "$1" 2>/dev/null || true
+      # A shell that catches the signal ends only after what it waits for.
+      watched_all=$(watched_tree "$1")
+      # shellcheck disable=SC2086 # numbers
+      kill $watched_all 2>/dev/null || true
+      sleep 5
+      # shellcheck disable=SC2086
+      kill -9 $watched_all 2>/dev/null || true
       return 0
     fi
   done
@@ -40,10 +46,16 @@ watched_bytes() {
   printf '%s\n' "$watched_dirs" | while IFS= read -r watched_dir; do du -s --block-size=1 -- "$watched_dir" 2>/dev/null | cut -f 1; done | tr '\n' ' '
 }
 
-# Tenths of a second that the process, or the one that a shell started for it, has computed: a solver gets no bytes. Painting dots
-# takes less.
+# watched_tree PID: it, and all that descends from it
+watched_tree() {
+  echo "$1"
+  # shellcheck disable=SC2013 # words are meant
+  for watched_child in $(cat "/proc/$1/task/"*/children 2>/dev/null); do watched_tree "$watched_child"; done
+}
+
+# Tenths of a second that the process has computed, and all that descends from it: a solver gets no bytes. Painting dots takes less.
 watched_work() {
-  for watched_process in "$1" $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+  for watched_process in $(watched_tree "$1"); do
     sed 's/.*) //' "/proc/$watched_process/stat" 2>/dev/null || true
   done | awk '{ sum += $12 + $13 } END { print int(sum / 10) }'
 }

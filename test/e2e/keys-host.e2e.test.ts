@@ -115,6 +115,15 @@ describe('network', () => {
     })
   })
 
+  test('one that root inside deletes: whoever has its name by then keeps it', async () => {
+    await started(name, net('type = veth', 'veth.pair = tlxck0', 'flags = up'), async () => {
+      await inside(name, 'ip link delete eth0')
+      await eventually('the other end is gone, too', () => Promise.resolve(!existsSync('/sys/class/net/tlxck0')))
+      host('ip', 'link', 'add', 'tlxck0', 'type', 'bridge')
+    })
+    expect(existsSync('/sys/class/net/tlxck0')).toBe(true)
+  })
+
   test('an empty one takes no name', async () => {
     await started(name, `${net('type = empty')}lxc.net.1.type = veth\nlxc.net.1.flags = up\n`, async () => {
       expect(await inside(name, 'ls /sys/class/net')).toBe('eth0\nlo\n')

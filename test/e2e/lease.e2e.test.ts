@@ -182,6 +182,14 @@ function leave(pid: number, left: number): void {
 const spent = (pid: number): number =>
   readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ').slice(11, 13).map(Number).reduce((a, b) => a + b)
 
+test('device rules of which one is refused change nothing', async () => {
+  const usable = (): Promise<string> => must('attach', '-n', name, '--', 'cat', '/dev/null')
+  await usable()
+  const refused = await ask({ op: 'devices', rules: [{ version: 2, allow: false, rule: 'c 1:3 rwm' }, { version: 1, allow: true, rule: 'no rule' }] })
+  expect(await refused.reply()).toMatchObject({ ok: false, error: 'failed' })
+  await usable()
+})
+
 test('a monitor that has no descriptor left to watch a freeze takes it back', async () => {
   const monitor = await monitorPid()
   const limits = limitOf(monitor)

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { binDir, eventually, freshName, leavesNothing, must, run, tlxc, type Result } from '../helpers/e2e.ts'
 import { makeBusyboxTree } from '../helpers/image-server.ts'
 import { writeLayout } from '../helpers/oci-layout.ts'
-import { entry, layer as tarOf, pax } from '../helpers/tar.ts'
+import { entry, layer as tarOf, pax, raw } from '../helpers/tar.ts'
 
 const MIB = 1 << 20
 let scratch = ''
@@ -353,6 +353,15 @@ describe('what goes wrong', () => {
     writeFileSync(odd, tarOf(pax({ path: Buffer.alloc(4 * MIB, 'a') }), entry({ name: 'x' })))
     const { code, stderr } = await create(freshName('ocil'), layout('overlong', base, odd))
     expect([code, stderr]).toEqual([1, expect.stringContaining('a name in it is longer than a file can have')])
+    await expectSound()
+  })
+
+  test('an image whose names would fill the memory', async () => {
+    const odd = join(mkdtempSync(join(scratch, 'tar-')), 'layer.tar')
+    const link = (number: number): Buffer => raw(pax({ linkpath: Buffer.alloc(4000, `${number}/`) }), entry({ name: 'x', type: '1' }))
+    writeFileSync(odd, tarOf(...Array.from({ length: 20_000 }, (_, number) => link(number))))
+    const { code, stderr } = await create(freshName('ocil'), layout('names', base, odd))
+    expect([code, stderr]).toEqual([1, expect.stringContaining('the names of its directories and links fill more memory than they may')])
     await expectSound()
   })
 

@@ -184,6 +184,18 @@ describe.each([
     expect(mountOf(view)).toBe('')
   })
 
+  test('a view that is no directory: the start says that', async () => {
+    rmSync(view, { recursive: true })
+    writeFileSync(view, '')
+    try {
+      expect(await start()).toMatchObject({ ok: false, code: 'rootfs', errno: 20 })
+      await leavesNothingRunning()
+    } finally {
+      rmSync(view)
+      mkdirSync(view, { mode: 0o700 })
+    }
+  })
+
   test('the view of a killed monitor is cleaned up', async () => {
     const { monitor_pid: pid } = await start()
     process.kill(pid!, 'SIGKILL')

@@ -9,7 +9,7 @@ import { PassThrough } from 'node:stream'
 import type { Output } from '../../src/cli/command.ts'
 import type { Program } from '../../src/cli/registry.ts'
 import { runProgram } from '../../src/cli/run.ts'
-import { TlxcError } from '../../src/errors.ts'
+import { LockedError } from '../../src/errors.ts'
 import { connectUnix } from '../../src/host/connect.ts'
 import type { ExecOptions, ExecResult, Host } from '../../src/host/host.ts'
 import { startProgram } from '../../src/host/stream.ts'
@@ -85,8 +85,8 @@ export function makeFakeHost(options: FakeHostOptions = {}): FakeHost {
       return Promise.resolve(0)
     },
     connect: connectUnix,
-    lock: (path, lockOptions) => {
-      if (held.has(path) || options.foreignLocks?.has(path)) return Promise.reject(new TlxcError('BUSY', `cannot lock "${path}" to ${lockOptions.purpose}: it is held`))
+    lock: (path) => {
+      if (held.has(path) || options.foreignLocks?.has(path)) return Promise.reject(new LockedError(path, null))
       held.add(path)
       return Promise.resolve({
         release: () => {

@@ -143,8 +143,8 @@ describe('manifests', () => {
 
   it.each([
     ['a hook', 'lxc.hook.pre-start = /bin/sh -c "id > /tmp/owned"', 'runs a program on this machine, as root'],
-    ['a mount', 'lxc.mount.entry = /etc etc none bind 0 0', 'shows files of this machine'],
-    ['a mount that only looks virtual', 'lxc.mount.entry = / mnt proc bind,idmap=container,create=dir 0 0', 'shows files of this machine'],
+    ['a mount', 'lxc.mount.entry = /etc etc none bind 0 0', 'may show files of this machine'],
+    ['a mount that only looks virtual', 'lxc.mount.entry = / mnt proc bind,idmap=container,create=dir 0 0', 'may show files of this machine'],
     ['an include', 'lxc.include = /tmp/x', 'reads a file that is not one of tlxc'],
     ['an include beside the shipped ones', 'lxc.include = /usr/share/tlxc/config/../../../../tmp/x', 'reads a file that is not one of tlxc'],
     ['all devices', 'lxc.cgroup2.devices.allow = a', 'reaches beyond the container'],

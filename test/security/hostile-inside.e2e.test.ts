@@ -29,6 +29,16 @@ test('interfaces with names that are no UTF-8: info and ls still answer', async 
   })
 })
 
+test('interfaces without number: a status has a number of them', async () => {
+  const name = kinds.unprivileged
+  await started(name, NO_NET, async () => {
+    await inside(name, 'for i in $(seq 1 150); do ip link add x$i type veth; done')
+    const { interfaces } = JSON.parse(await must('info', '-n', name, '--json')) as { interfaces: { name: string }[] }
+    expect(interfaces).toHaveLength(256)
+    expect(interfaces.map((net) => net.name)).toContain('lo')
+  })
+})
+
 test('cgroups nested deeper than a path can be are removed with it', async () => {
   const name = kinds.unprivileged
   await started(name, NO_NET, async () => {

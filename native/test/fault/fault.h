@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-enum { MAX_PREFIXES = 8, MAX_PATTERNS = 8, PATH_SPACE = 4096 };
+enum { MAX_PREFIXES = 8, MAX_PATTERNS = 8, PATH_SPACE = 4096, EXIT_NOT_FOUND = 127 };
 
 /* Where a system call has what it works on; each is an argument's index, or -1. */
 struct target {

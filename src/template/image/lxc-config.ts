@@ -3,9 +3,8 @@
  * An image decides what is inside; what this machine's root runs, mounts or allows for it is not the image's to say. LXC takes such
  * lines over; here only what cannot reach out is taken, the rest becomes a comment.
  */
-import { ValueError } from '../../config/codecs/codec.ts'
-import { mountEntry } from '../../config/codecs/mount.ts'
 import { ConfigDocument } from '../../config/document.ts'
+import { isHarmlessMount } from '../../config/harmless-mount.ts'
 
 export interface ImageConfigInput {
   readonly text: string
@@ -28,10 +27,6 @@ export interface ImageConfig {
 }
 
 const HARMLESS = /^lxc\.(?:arch|autodev|tty\.max|tty\.dir|pty\.max|signal\.(?:halt|reboot|stop)|init\.(?:cmd|cwd|uid|gid)|execute\.cmd)$/
-/** With nothing of this machine, or of its kernel, in them: a /proc of an image's own would be one without the masks of ours. */
-const EMPTY_FILESYSTEMS = new Set(['tmpfs', 'mqueue'])
-/** With others (bind, move, remount, idmap=, ...) the type means nothing, and the source is a path of this machine. */
-const PLAIN_OPTION = /^(?:defaults|r[ow]|optional|create=dir|(?:no)?(?:suid|dev|exec|atime|diratime|relatime|strictatime)|(?:mode|size|uid|gid|nr_inodes)=[0-9]+[kmg%]?)$/i
 /** What may be named of our includes: a distribution's and its common part, never nesting.conf, nor what the administrator has there. */
 const INCLUDE = /(?:^|\.)(?:common|userns)\.conf$/
 
@@ -62,8 +57,8 @@ function confined({ includes }: ImageConfigInput, lines: readonly string[]): str
 export function imageFstab(text: string): ImageConfig {
   const entries = text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
   return {
-    lines: entries.filter(isEmptyMount).flatMap((entry) => formatted('lxc.mount.entry', entry)),
-    dropped: entries.filter((entry) => !isEmptyMount(entry)).map((entry) => `fstab ${entry.split(/\s+/)[0] ?? ''}`),
+    lines: entries.filter(isTaken).flatMap((entry) => formatted('lxc.mount.entry', entry)),
+    dropped: entries.filter((entry) => !isTaken(entry)).map((entry) => `fstab ${entry.split(/\s+/)[0] ?? ''}`),
   }
 }
 
@@ -82,7 +77,7 @@ function take(input: ImageConfigInput, key: string, value: string): string | nul
     case 'lxc.mount.auto':
       return value.split(/\s+/).every((word) => /^(?:proc(?::mixed)?|(?:sys|cgroup)(?::(?:mixed|ro))?)$/.test(word)) ? value : null
     case 'lxc.mount.entry':
-      return isEmptyMount(value) ? value : null
+      return isTaken(value) ? value : null
     case 'lxc.seccomp.profile':
       return value === `${input.includes}/common.seccomp` ? value : null
     case 'lxc.hook.clone':
@@ -99,15 +94,9 @@ function takeInclude({ includes, exists }: ImageConfigInput, value: string): str
   return `${includes}/${value.endsWith('userns.conf') ? 'userns.conf' : 'common.conf'}`
 }
 
-/** Read as the planner reads it. */
-function isEmptyMount(entry: string): boolean {
-  try {
-    const { target, type, options } = mountEntry.parse(entry)
-    return EMPTY_FILESYSTEMS.has(type) && options.every((option) => PLAIN_OPTION.test(option)) && !target.split('/').includes('..')
-  } catch (error) {
-    if (error instanceof ValueError) return false
-    throw error
-  }
+/** An image may become a privileged container. */
+function isTaken(entry: string): boolean {
+  return isHarmlessMount(entry, { ownIds: false })
 }
 
 function isBelow(path: string, directory: string): boolean {

@@ -33,28 +33,55 @@ export interface Extracted {
   readonly failure: TlxcError | null
 }
 
+/** Bytes of the names that are kept. Whole distributions have some MB of them; an archive may have as many as there is free disk. */
+const MAX_KEPT = 64 << 20
+
+/** What is kept of the entries that tar lists. */
+class Listing {
+  readonly directories = new Set<string>()
+  readonly targets = new Set<string>()
+  readonly seen = new Set<string>()
+  entries = 0
+  /** Why nothing more is kept. */
+  excess: string | null = null
+  private kept = 0
+
+  constructor(private readonly watched: ReadonlySet<string>) {}
+
+  /** null: an overlong line. */
+  take(line: string | null): void {
+    if (line === null) this.excess ??= 'a name in it is longer than a file can have'
+    const entry = line === null || this.excess !== null ? null : parseListed(line)
+    this.entries++
+    if (entry === null) return
+    if (entry.kind === 'directory') this.keep(this.directories, entry.path)
+    if (entry.target !== null && entry.target !== '') this.keep(this.targets, entry.target)
+    if (this.watched.has(entry.path)) this.seen.add(entry.path)
+  }
+
+  private keep(names: Set<string>, name: string): void {
+    const before = names.size
+    names.add(name)
+    if (names.size > before) this.kept += name.length
+    if (this.kept > MAX_KEPT) this.excess ??= 'the names of its directories and links fill more memory than they may'
+  }
+}
+
 /** Throws TlxcError TEMPLATE for an archive that is not what it should be, SPACE. */
 export async function extract(host: Host, { archive, diffId, directory, room, signal }: Extraction, watched: ReadonlySet<string> = new Set()): Promise<Extracted> {
-  const listing = { directories: new Set<string>(), targets: new Set<string>(), seen: new Set<string>(), entries: 0, overlong: false }
+  const listing = new Listing(watched)
   const tar = await host.start(`${host.paths.libexec}/confine`, ['--links', directory, ...TAR], { stdin: 'pipe', stdout: 'pipe' })
   try {
     const hash = createHash('sha256')
-    eachLine(tar.stdout, (line) => {
-      if (line === null) return void (listing.overlong = true)
-      const entry = parseListed(line)
-      listing.entries++
-      if (entry?.kind === 'directory') listing.directories.add(entry.path)
-      if (entry?.target) listing.targets.add(entry.target)
-      if (entry && watched.has(entry.path)) listing.seen.add(entry.path)
-    })
+    eachLine(tar.stdout, (line) => listing.take(line))
     const complaint = await decompressed(host, archive, (pieces) => feed(tar, pieces, { hash, room, listing, archive, signal }))
     const ended = await tar.done
     signal.throwIfAborted()
     const failure = ended.exitCode === 0 ? null : tarFailure(archive, { ...ended, stdout: '' })
     if (failure?.code === 'SPACE') throw failure
-    refuseOverlong(listing, archive)
+    refuseUnreasonable(listing, archive)
     if (`sha256:${hash.digest('hex')}` !== diffId) throw damaged(archive, complaint)
-    return { ...listing, failure }
+    return { directories: listing.directories, targets: listing.targets, seen: listing.seen, failure }
   } catch (error) {
     tar.kill()
     await tar.done
@@ -76,7 +103,7 @@ function damaged(archive: string, complaint: string): TlxcError {
 interface Feeding {
   hash: Hash
   room: Room
-  listing: { readonly entries: number; readonly overlong: boolean }
+  listing: Listing
   archive: string
   signal: AbortSignal
 }
@@ -88,7 +115,7 @@ async function feed({ stdin, done }: RunningProgram, pieces: AsyncIterable<Buffe
     signal.throwIfAborted()
     hash.update(piece)
     bytes += piece.length
-    refuseOverlong(listing, archive)
+    refuseUnreasonable(listing, archive)
     if (bytes > room.maxBytes || listing.entries > room.maxEntries) {
       throw new TlxcError('SPACE', `cannot unpack "${archive}": it is larger than the free space`, { hint: 'make room on that filesystem' })
     }
@@ -98,8 +125,8 @@ async function feed({ stdin, done }: RunningProgram, pieces: AsyncIterable<Buffe
   stdin.end()
 }
 
-function refuseOverlong({ overlong }: Feeding['listing'], archive: string): void {
-  if (overlong) throw new TlxcError('TEMPLATE', `cannot unpack "${archive}": a name in it is longer than a file can have`, { hint: 'the image is damaged, or was made to do harm' })
+function refuseUnreasonable({ excess }: Listing, archive: string): void {
+  if (excess !== null) throw new TlxcError('TEMPLATE', `cannot unpack "${archive}": ${excess}`, { hint: 'the image is damaged, or was made to do harm' })
 }
 
 async function write(stream: Writable, piece: Buffer, ended: Promise<unknown>): Promise<void> {

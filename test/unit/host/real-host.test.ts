@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { TlxcError } from '../../../src/errors.ts'
+import { LockedError } from '../../../src/errors.ts'
 import { parseStatStart } from '../../../src/host/parse-proc.ts'
 import { makeHost } from '../../../src/host/real-host.ts'
 
@@ -108,8 +108,10 @@ describe('lock', () => {
     const path = join(dir, '.locks', 'c1')
     const first = await host.lock(path, { timeoutMs: 0, purpose: 'snapshot' })
     const refused = host.lock(path, { timeoutMs: 60, purpose: 'destroy' })
-    await expect(refused).rejects.toBeInstanceOf(TlxcError)
-    await expect(refused).rejects.toMatchObject({ code: 'BUSY', message: expect.stringContaining(`process ${process.pid} holds it (snapshot)`) })
+    await expect(refused).rejects.toBeInstanceOf(LockedError)
+    await expect(refused).rejects.toMatchObject({
+      code: 'BUSY', path, holder: { pid: process.pid, purpose: 'snapshot' }, message: expect.stringContaining(`process ${process.pid} holds it (snapshot)`),
+    })
     const waiting = host.lock(path, { timeoutMs: 5000, purpose: 'destroy' })
     await sleep(30)
     await first.release()

@@ -1,7 +1,9 @@
 /** templates/lib/accounts.sh and customise.sh: users, passwords, keys and names, without running anything of the container. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, lstatSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  existsSync, lchownSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { libraryBench, type LibraryBench } from '../../../helpers/template-library.ts'
 
@@ -59,6 +61,31 @@ describe.runIf(root)('accounts', () => {
     expect(readFileSync(outside, 'utf8')).toBe('precious')
     expect(bench.text('etc/group')).toBe('ann:x:1001:\n')
     expect(bench.text('home/ann/.profile')).toBe('skel\n')
+  })
+
+  test.each(['add_user ann', 'set_password root p', 'lock_password root'])('%s: a shadow that is a link of the image is none, and what it leads to keeps its owner', async (line) => {
+    const outside = join(bench.directory, 'outside')
+    writeFileSync(outside, 'precious', { mode: 0o600 })
+    rmSync(join(bench.rootfs, 'etc/shadow'))
+    symlinkSync(outside, join(bench.rootfs, 'etc/shadow'))
+    lchownSync(join(bench.rootfs, 'etc/shadow'), 1000, 1000)
+    await bench.ok(line)
+    expect([statSync(outside).uid, statSync(outside).gid, readFileSync(outside, 'utf8')]).toEqual([0, 0, 'precious'])
+    expect(lstatSync(join(bench.rootfs, 'etc/shadow'))).toMatchObject({ uid: 0, gid: 0 })
+    expect(mode('etc/shadow')).toBe(0o640)
+    expect(shadow(line.split(' ')[1] ?? '')).not.toBe('')
+  })
+
+  test('add_user: no skel from outside of the image', async () => {
+    mkdirSync(join(bench.directory, 'outside/skel'), { recursive: true })
+    writeFileSync(join(bench.directory, 'outside/skel/secret'), '')
+    renameSync(join(bench.rootfs, 'etc'), join(bench.rootfs, 'usr'))
+    symlinkSync(join(bench.directory, 'outside'), join(bench.rootfs, 'etc'))
+    // As the container sees that name, it is in the container.
+    mkdirSync(dirname(join(bench.rootfs, bench.directory, 'outside')), { recursive: true })
+    renameSync(join(bench.rootfs, 'usr'), join(bench.rootfs, bench.directory, 'outside'))
+    await bench.ok('add_user ann')
+    expect(readdirSync(join(bench.rootfs, 'home/ann'))).toEqual(['.profile'])
   })
 
   test('authorize_key: for the user alone, and not through a link of the image', async () => {

@@ -176,6 +176,16 @@ refresh_entry ${key} newer_it build_it`
       expect(visible()).toEqual(['key-2', 'key-3'])
     })
 
+    test('what another one builds with the same options meanwhile stays', async () => {
+      const gate = join(bench.directory, 'gate')
+      const first = bench.sh(refresh('true', `origin argument --release=1; : >${gate}.begun; until [ -e ${gate} ]; do sleep 0.05; done`))
+      await begun(gate)
+      await bench.ok(refresh('die no', ':', 'key-3'))
+      writeFileSync(gate, '')
+      expect(await first).toMatchObject({ code: 0, stderr: '' })
+      expect(version()).toBe('new\n')
+    })
+
     test('clean waits for it, and nothing is left', async () => {
       const gate = join(bench.directory, 'gate')
       const first = bench.sh(gated(gate))

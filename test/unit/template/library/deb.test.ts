@@ -29,6 +29,17 @@ test('debootstrap that gets nothing any more is ended, and the reason is told', 
   expect([code, stdout]).toEqual([1, 'E: timed out: nothing came for 2 seconds\n'])
 })
 
+test('as the real one: a shell that ends only after what it waits for, two shells below', async () => {
+  stand('debootstrap', "trap 'exit 143' 15\n(sh -c 'sleep 60; :'; :) | cat")
+  const { code, stdout } = await said('need_scratch; : >"$scratch/apt.conf"; by_debootstrap', { TLXC_STALL_TIMEOUT: '2' })
+  expect([code, stdout]).toEqual([1, 'E: timed out: nothing came for 2 seconds\n'])
+})
+
+test('one whose scripts compute, whoever called them, is not', async () => {
+  stand('debootstrap', "(timeout 5 sh -c 'while :; do :; done'; :) | cat")
+  expect(await said('need_scratch; : >"$scratch/apt.conf"; by_debootstrap', { TLXC_STALL_TIMEOUT: '2' })).toMatchObject({ code: 0, stdout: '' })
+})
+
 describe('security updates', () => {
   const sources = (more: string): Promise<Said> => said(`${more}; find_mirrors; warn_of_no_security; sources_list`)
   beforeEach(() => stand('apt-get', 'echo "http://m/debian bookworm"; echo "http://m/debian-security bookworm-security"'))

@@ -1,6 +1,6 @@
-/** templates/lib/verify.sh with keys and signatures that gpg made. */
+/** templates/lib/verify.sh with keys and signatures that gpg made; what apk.sh unpacks before it trusts it. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { libraryBench, type LibraryBench } from '../../../helpers/template-library.ts'
@@ -52,4 +52,15 @@ test('what is no signature, no keyring', async () => {
 test('checksums', async () => {
   expect((await bench.sh(`verify_digest ${dir}/file sha1 00 http://m/file`)).stderr).toContain('cannot use http://m/file: its sha1 checksum is not 00')
   expect((await bench.sh(`has_digest ${dir}/file md5 00`)).stderr).toContain('no checksum that this template knows')
+})
+
+test('a signature of Alpine is not unpacked to whatever size it has', async () => {
+  mkdirSync(join(dir, 'apk'))
+  writeFileSync(join(dir, 'apk/k.rsa.pub'), 'no key')
+  writeFileSync(join(dir, 'apk/.SIGN.RSA.k.rsa.pub'), Buffer.alloc(4 << 20))
+  execFileSync('tar', ['-czf', join(dir, 'index.1'), '-C', join(dir, 'apk'), '.SIGN.RSA.k.rsa.pub'])
+  writeFileSync(join(dir, 'index.2'), '')
+  const said = await bench.sh(`. "$library_dir/lib/apk.sh"; split_apk() { :; }; verify_apk ${dir}/index http://m/index ${dir}/apk`)
+  expect(said.stderr).toContain('cannot use http://m/index: its signature does not verify')
+  expect(statSync(join(dir, 'index.signature')).size).toBe(65536)
 })
