@@ -75,6 +75,8 @@ struct live {
 	struct live_object **buckets;
 	size_t n_buckets, n_objects;
 	struct tree_time t0; /* syncfs was after it */
+	int64_t grain_ns; /* of the times that the filesystem keeps */
+	int64_t ahead_ns; /* the clock of files to one that nobody sets, at t0; 0: none yet */
 	unsigned threads;
 	const struct manifest *base; /* NULL: a full copy */
 	const char *full_reason;
@@ -123,6 +125,14 @@ struct live_dir *live_dir_new(struct live *live, struct live_dir *parent, const 
 
 /* Remembers an entry in a list of such. */
 void live_remember(struct live_changed **list, size_t *n, size_t *room, struct live_dir *dir, struct live_entry *entry);
+
+/* Learns the grain of times from a directory of ours on the filesystem of the upper. */
+int live_clock_setup(struct live *live, int dir);
+int64_t live_tick_ns(void);
+/* Begins a pass: t0 is such that every change from now on gets a later time. */
+int live_clock_start(struct live *live);
+/* Fails when the clock was set back since: a change may have got a time that is before t0. */
+int live_clock_check(const struct live *live);
 
 /* Looks at everything known again, lists what changed. 0 or -errno. */
 int live_refresh(struct live *live);

@@ -206,7 +206,7 @@ static void compare_dirs(struct comparison *c, int a, int b, const char *path)
 }
 
 /* NULL when they are the same, else what differs in got. */
-static const char *compare_trees(const char *want, const char *got, bool merged)
+static inline const char *compare_trees(const char *want, const char *got, bool merged)
 {
 	static struct comparison c;
 	int a = open(want, O_RDONLY | O_DIRECTORY | O_CLOEXEC), b = open(got, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
