@@ -99,6 +99,9 @@ int main(int argc, char **argv)
 	/* Nobody collects what is written on after the command that had claimed it was killed. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 
+	/* What it remembers grows with the number of files and their attributes, and a container can make many: before anything else of the host. */
+	(void)fd_write_file(AT_FDCWD, "/proc/self/oom_score_adj", "1000");
+
 	umask(0);
 	if (r == 0 && request.version != PROTOCOL_VERSION)
 		r = -EPROTO;

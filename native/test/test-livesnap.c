@@ -1,6 +1,7 @@
 /* Snapshots of what is being written to: the writer is stopped between the answer to "freeze" and the end of the connection, as the
  * monitor does it, and stays stopped while snapshot and live view are compared. argv[1]: rounds, argv[2]: first seed. */
 #include "layers.h"
+#include "slow-write.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,6 +14,7 @@ enum lease { KEPT, TAKEN_AWAY, CUT, REFUSED };
 
 static pid_t writer;
 static int listener = -1, hot;
+static struct slow_write slow;
 
 static void start_writer(void)
 {
@@ -81,6 +83,9 @@ static bool freeze_once(enum lease lease)
 		close(sock);
 		return true;
 	}
+	/* What is in the kernel comes out of it first. */
+	if (slow.pid > 0)
+		slow_write_end(&slow);
 	kill(writer, SIGSTOP);
 	waitpid(writer, &status, WUNTRACED);
 	say(sock, "{\"ok\":true}", lease == TAKEN_AWAY ? "{\"ok\":false,\"error\":\"timeout\",\"message\":\"the time is up\",\"errno\":110}" : NULL);
@@ -214,6 +219,42 @@ static void no_freeze_no_snapshot(void)
 	ok(!snapshot("s1", NULL, KEPT, 1 << 20) && nothing_left("s1"), "no monitor, no snapshot");
 }
 
+static bool all_new(const char *path)
+{
+	static char data[SLOW_SIZE + 1];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, data, sizeof(data));
+
+	close(fd);
+	return n == SLOW_SIZE && strspn(data, "b") == SLOW_SIZE;
+}
+
+/* Its time is of when it began, and that is before the pass that copies the file in the middle of it. */
+static void write_under_way(void)
+{
+	json_t *report;
+	struct stack lowers;
+	int fd;
+
+	if (!prepare(&lowers))
+		abort();
+	fd = open("live/file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	fill(fd, SLOW_SIZE);
+	close(fd);
+	if (!slow_write_start(&slow, "live/file", "live/told")) {
+		skip("no userfaultfd");
+		return;
+	}
+	usleep(50000);
+	writer = slow.pid;
+	report = snapshot("s1", NULL, KEPT, 1 << 20);
+	ok(report && access("s1/told", F_OK) == 0 && all_new("s1/file"), "a write that was under way and ended before the freeze is there");
+	json_decref(report);
+	stop_writer();
+	slow.pid = 0;
+	close(listener);
+}
+
 int main(int argc, char **argv)
 {
 	int rounds = argc > 1 ? atoi(argv[1]) : 8, seed = argc > 2 ? atoi(argv[2]) : 1;
@@ -230,5 +271,6 @@ int main(int argc, char **argv)
 	}
 	ok(rounds < 5 || hot > 0, "%d files were hot", hot);
 	no_freeze_no_snapshot();
+	write_under_way();
 	return leave_pool();
 }
