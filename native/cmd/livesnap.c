@@ -46,7 +46,7 @@ static void fill(struct livesnap_report *report, const struct live *live, const 
 static int snapshot(const struct livesnap_request *request, int upper, int parent, const char *name, struct livesnap_report *report)
 {
 	struct live_options options = {
-		.base = request->base_manifest, .manifest = request->manifest, .socket = request->socket, .lease_ms = request->lease_ms,
+		.base = request->base_manifest, .manifest = request->manifest, .socket = request->socket, .cgroup = request->cgroup, .lease_ms = request->lease_ms,
 		.memory_budget = request->memory_budget, .passes = request->passes,
 	};
 	struct live_result result = {};

@@ -76,6 +76,7 @@ struct live {
 	size_t n_buckets, n_objects;
 	struct tree_time t0; /* syncfs was after it */
 	int64_t grain_ns; /* of the times that the filesystem keeps */
+	int64_t under_way_ns; /* a write may take so long from its time to its data */
 	int64_t ahead_ns; /* the clock of files to one that nobody sets, at t0; 0: none yet */
 	unsigned threads;
 	const struct manifest *base; /* NULL: a full copy */
@@ -128,6 +129,8 @@ void live_remember(struct live_changed **list, size_t *n, size_t *room, struct l
 
 /* Learns the grain of times from a directory of ours on the filesystem of the upper. */
 int live_clock_setup(struct live *live, int dir);
+/* Whether a process of the cgroup (NULL: of none) or below it has a file open for input and output around the page cache. */
+bool live_writes_directly(const char *cgroup);
 int64_t live_tick_ns(void);
 /* Begins a pass: t0 is such that every change from now on gets a later time. */
 int live_clock_start(struct live *live);
@@ -155,7 +158,7 @@ struct live_result {
 	const char *stage;
 };
 struct live_options {
-	const char *base, *manifest, *socket; /* base and socket may be NULL */
+	const char *base, *manifest, *socket, *cgroup; /* all but the manifest may be NULL */
 	uint64_t lease_ms, memory_budget, passes;
 };
 /* The whole snapshot of the upper that live was made for: out is an empty directory. */

@@ -59,7 +59,7 @@ int live_clock_start(struct live *live)
 	int64_t ns;
 
 	live->ahead_ns = ahead(&ns);
-	ns -= TICKS * live_tick_ns();
+	ns -= TICKS * live_tick_ns() + live->under_way_ns;
 	ns -= ns % live->grain_ns;
 	live->t0 = (struct tree_time){ .sec = ns / SECOND, .nsec = (uint32_t)(ns % SECOND) };
 	return r;

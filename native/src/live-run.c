@@ -17,6 +17,7 @@
 
 enum {
 	WAIT_TICKS = 4, /* between passes, so that files of the one before can be older than the next */
+	DIRECT_NS = 2000000000, /* what waits longer for its disk is missed; what changed within it is copied under freeze */
 	FILE_COST = 16 << 10, /* what a file costs besides its bytes, in bytes */
 	READY_AT_LEAST = 8 << 20,
 	READY_AT_MOST = 128 << 20,
@@ -227,6 +228,8 @@ int live_run(struct live *live, const struct live_options *options, struct tree_
 	r = make_staging(live, out, staging);
 	if (r == 0)
 		r = live_clock_setup(live, live->staging);
+	if (live_writes_directly(options->cgroup))
+		live->under_way_ns = DIRECT_NS;
 	/* Twice at most: the second time it is a full copy from the start. */
 	do {
 		if (r >= 0)
