@@ -21,7 +21,7 @@ int clock_gettime(clockid_t which, struct timespec *ret)
 	return r;
 }
 
-static int copy_upper(const char *name, const char **ret_why)
+static int run_live(const char *name)
 {
 	struct live_options options = { .manifest = format("%s/%s.files", pool, name), .memory_budget = 1 << 20, .passes = 1 };
 	struct live_result result = {};
@@ -31,28 +31,39 @@ static int copy_upper(const char *name, const char **ret_why)
 	mkdir(name, 0700);
 	live_init(&live, open("up", O_PATH | O_DIRECTORY | O_CLOEXEC), 1);
 	r = live_run(&live, &options, tree_dir_new(NULL, name, open(name, O_PATH | O_DIRECTORY | O_CLOEXEC), 0), &result);
-	*ret_why = r < 0 ? tree_cause(r) : NULL;
+	if (r < 0)
+		printf("# %s: %s\n", name, tree_cause(r));
 	return r;
+}
+
+/* In a process of its own, as it frees nothing. Gives 0 or the errno. */
+static int copy_upper(const char *name)
+{
+	int status = -1;
+
+	fflush(stdout);
+	if (fork() == 0) {
+		int r = run_live(name);
+
+		fflush(stdout);
+		_exit(-r);
+	}
+	wait(&status);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 static void test_clock(void)
 {
-	const char *why;
-	int r;
-
 	clear_pool();
 	mkdir("up", 0755);
 	close(open("up/file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-	r = copy_upper("s1", &why);
-	ok(r == 0, "the clock goes on: %s", why ? why : "copied");
+	ok(copy_upper("s1") == 0, "the clock goes on: a snapshot");
 	/* The first reading is the pass's. */
 	readings_until_set = 1;
-	r = copy_upper("s2", &why);
-	ok(r == -EAGAIN && access("s2.files", F_OK) < 0, "the clock is set back meanwhile: %s", why ? why : "copied");
+	ok(copy_upper("s2") == EAGAIN && access("s2.files", F_OK) < 0, "the clock is set back meanwhile: none");
+	readings_until_set = 0;
+	ok(copy_upper("s3") == 0, "it was set back before: a snapshot");
 	readings_until_set = -1;
-	r = copy_upper("s3", &why);
-	ok(r == 0, "it was set back before: %s", why ? why : "copied");
-	set_by = 0;
 }
 
 static bool write_text(const char *path, const char *text)
