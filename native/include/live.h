@@ -105,6 +105,7 @@ struct live {
 	atomic_uint captured_files;
 	atomic_ullong largest;
 	atomic_bool no_clone;
+	bool no_asking; /* whether somebody writes to a file */
 	atomic_int failed; /* the first fatal -errno */
 	struct tree_trouble trouble;
 	pthread_mutex_t lock;
@@ -141,6 +142,8 @@ int live_clock_check(const struct live *live);
 int live_refresh(struct live *live);
 /* Decides what is emitted. A delta that is impossible becomes a full copy: live->base NULL, full_reason says why; true then. */
 bool live_plan(struct live *live);
+/* To be called once, when there is a directory for the copies. */
+int live_capture_setup(struct live *live);
 /* Copies what is needed and has no valid copy, to files or, when frozen, first to memory. Gives the number of objects, or -errno. */
 long live_capture(struct live *live);
 /* Gives memory for copies under freeze, the first bytes of it ready to be written. */

@@ -228,6 +228,8 @@ int live_run(struct live *live, const struct live_options *options, struct tree_
 	r = make_staging(live, out, staging);
 	if (r == 0)
 		r = live_clock_setup(live, live->staging);
+	if (r == 0)
+		r = live_capture_setup(live);
 	if (live_writes_directly(options->cgroup))
 		live->under_way_ns = DIRECT_NS;
 	/* Twice at most: the second time it is a full copy from the start. */
