@@ -4,7 +4,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 const slow = process.env.TLXC_TEST_SLOW === '1' ? [] : ['test/**/*.slow.e2e.test.ts']
 
 /** What unpacks distributions, half of the time and all of the downloads. `npm test` runs it beside the rest, each in a root of its own (TLXC_TEST_LANE). */
-const templates = ['test/e2e/template-*.e2e.test.ts', 'test/e2e/{cloud-init.slow,debian,lxc-templates,oci-layers}.e2e.test.ts']
+const templates = ['test/e2e/template-*.e2e.test.ts', 'test/e2e/{cloud-init.slow,debian,postgres.slow,lxc-templates,oci-layers}.e2e.test.ts']
 const lane = process.env.TLXC_TEST_LANE
 
 export default defineConfig({

@@ -46,7 +46,7 @@ static void fill(struct livesnap_report *report, const struct live *live, const 
 static int snapshot(const struct livesnap_request *request, int upper, int parent, const char *name, struct livesnap_report *report)
 {
 	struct live_options options = {
-		.base = request->base_manifest, .manifest = request->manifest, .socket = request->socket, .lease_ms = request->lease_ms,
+		.base = request->base_manifest, .manifest = request->manifest, .socket = request->socket, .cgroup = request->cgroup, .lease_ms = request->lease_ms,
 		.memory_budget = request->memory_budget, .passes = request->passes,
 	};
 	struct live_result result = {};
@@ -98,6 +98,9 @@ int main(int argc, char **argv)
 
 	/* Nobody collects what is written on after the command that had claimed it was killed. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+
+	/* What it remembers grows with the number of files and their attributes, and a container can make many: before anything else of the host. */
+	(void)fd_write_file(AT_FDCWD, "/proc/self/oom_score_adj", "1000");
 
 	umask(0);
 	if (r == 0 && request.version != PROTOCOL_VERSION)

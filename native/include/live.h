@@ -76,6 +76,9 @@ struct live {
 	struct live_object **buckets;
 	size_t n_buckets, n_objects;
 	struct tree_time t0; /* syncfs was after it */
+	int64_t grain_ns; /* of the times that the filesystem keeps */
+	int64_t under_way_ns; /* a write may take so long from its time to its data */
+	int64_t ahead_ns; /* the clock of files to one that nobody sets, at t0; 0: none yet */
 	unsigned threads;
 	const struct manifest *base; /* NULL: a full copy */
 	const char *full_reason;
@@ -103,6 +106,7 @@ struct live {
 	atomic_uint captured_files;
 	atomic_ullong largest;
 	atomic_bool no_clone;
+	bool no_asking; /* whether somebody writes to a file */
 	atomic_int failed; /* the first fatal -errno */
 	struct tree_trouble trouble;
 	pthread_mutex_t lock;
@@ -125,10 +129,22 @@ struct live_dir *live_dir_new(struct live *live, struct live_dir *parent, const 
 /* Remembers an entry in a list of such. */
 void live_remember(struct live_changed **list, size_t *n, size_t *room, struct live_dir *dir, struct live_entry *entry);
 
+/* Learns the grain of times from a directory of ours on the filesystem of the upper. */
+int live_clock_setup(struct live *live, int dir);
+/* Whether a process of the cgroup (NULL: of none) or below it has a file open for input and output around the page cache. */
+bool live_writes_directly(const char *cgroup);
+int64_t live_tick_ns(void);
+/* Begins a pass: t0 is such that every change from now on gets a later time. */
+int live_clock_start(struct live *live);
+/* Fails when the clock was set back since: a change may have got a time that is before t0. */
+int live_clock_check(const struct live *live);
+
 /* Looks at everything known again, lists what changed. 0 or -errno. */
 int live_refresh(struct live *live);
 /* Decides what is emitted. A delta that is impossible becomes a full copy: live->base NULL, full_reason says why; true then. */
 bool live_plan(struct live *live);
+/* To be called once, when there is a directory for the copies. */
+int live_capture_setup(struct live *live);
 /* Copies what is needed and has no valid copy, to files or, when frozen, first to memory. Gives the number of objects, or -errno. */
 long live_capture(struct live *live);
 /* Gives memory for copies under freeze, the first bytes of it ready to be written. */
@@ -146,7 +162,7 @@ struct live_result {
 	const char *stage;
 };
 struct live_options {
-	const char *base, *manifest, *socket; /* base and socket may be NULL */
+	const char *base, *manifest, *socket, *cgroup; /* all but the manifest may be NULL */
 	uint64_t lease_ms, memory_budget, passes;
 };
 /* The whole snapshot of the upper that live was made for: out is an empty directory. */

@@ -107,7 +107,8 @@ int monitor_kill(struct monitor *m);
 int monitor_signal_init(struct monitor *m, int number);
 int monitor_signal(struct monitor *m, int64_t number);
 
-/* monitor-freeze.c */
+/* monitor-freeze.c. What the kernel says, not what we did last: somebody may have frozen or thawed it by hand. */
+bool freeze_is(const struct monitor *m, bool frozen);
 int freeze_begin(struct monitor *m, bool freeze, uint64_t timeout_ms);
 void freeze_thaw_now(struct monitor *m);
 void freeze_close(struct monitor *m);

@@ -1002,6 +1002,7 @@ struct livesnap_request {
 	char *base_manifest; /* manifest of the previous running snapshot of the same upper: a delta on that one is made if possible */
 	char *manifest; /* absolute path of the manifest to write */
 	char *socket; /* the monitor's command socket; absent: nothing to freeze */
+	char *cgroup; /* absolute path of a cgroup that holds all processes of the container: whether they write around the page cache */
 	uint64_t lease_ms; /* the longest that the container may be frozen */
 	uint64_t memory_budget; /* bytes that hot files may take in memory while it is frozen */
 	uint64_t threads; /* for the scan under freeze */

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* From here on sharing blocks is faster than copying; smaller dirty files would be written out for it. */
@@ -126,6 +127,44 @@ static int copy_content(struct live *live, struct live_object *object, int from,
 	return r;
 }
 
+/*
+ * Somebody is in the middle of a write(2): it noted its time when it began, and what it writes from now on will show in none. Asked by a read
+ * past the end, around the cache and without waiting: nothing is left of that but the try for the lock that a writer holds. btrfs waits for
+ * the lock; filesystems that cannot be asked (tmpfs) say nothing.
+ */
+static bool being_written(int fd)
+{
+	enum { BLOCK = 4096 };
+	static _Alignas(BLOCK) char nothing[BLOCK];
+	struct iovec piece = { nothing, sizeof(nothing) };
+	int flags = fcntl(fd, F_GETFL);
+	bool busy;
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0)
+		return false;
+	busy = preadv2(fd, &piece, 1, (off_t)1 << 60, RWF_NOWAIT) < 0 && errno == EAGAIN;
+	(void)fcntl(fd, F_SETFL, flags);
+	return busy;
+}
+
+/* A filesystem that answers as if it were always so would have everything copied under freeze: a file of ours tells. */
+int live_capture_setup(struct live *live)
+{
+	cleanup_fd int fd = openat(live->staging, "0", O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return tree_fail("openat", "0");
+	live->no_asking = being_written(fd);
+	return 0;
+}
+
+/* To be copied later. While it is frozen, no write is under way: the freeze waits for its end. */
+static int put_off(struct live *live, const struct tree_stat *stat)
+{
+	live->captured_bytes += stat->size;
+	return -ESTALE;
+}
+
 static int capture_file(struct live *live, struct live_object *object, int dir, struct tree_stat *ret_stat, char *buffer)
 {
 	cleanup_fd int from = tree_open_file(dir, object->name);
@@ -137,6 +176,8 @@ static int capture_file(struct live *live, struct live_object *object, int dir, 
 	r = tree_stat(from, "", ret_stat);
 	if (r == 0 && !tree_same(ret_stat, &object->stat))
 		r = -ESTALE;
+	if (r == 0 && !live->frozen && !live->no_asking && being_written(from))
+		r = put_off(live, ret_stat);
 	if (r == 0)
 		r = copy_content(live, object, from, ret_stat, buffer, &cloned);
 	if (r == 0) {

@@ -19,29 +19,12 @@
 #include <unistd.h>
 
 enum {
-	TICKS = 2, /* kernels before 6.13 stamp with the time of the last tick */
 	WAIT_TICKS = 4, /* between passes, so that files of the one before can be older than the next */
+	DIRECT_NS = 2000000000, /* what waits longer for its disk is missed; what changed within it is copied under freeze */
 	FILE_COST = 16 << 10, /* what a file costs besides its bytes, in bytes */
 	READY_AT_LEAST = 8 << 20,
 	READY_AT_MOST = 128 << 20,
 };
-
-static int64_t tick_ns(void)
-{
-	struct timespec tick;
-
-	return clock_getres(CLOCK_REALTIME_COARSE, &tick) == 0 ? tick.tv_sec * 1000000000 + tick.tv_nsec : 10000000;
-}
-
-static struct tree_time ticks_ago(void)
-{
-	struct timespec now;
-	int64_t ns;
-
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	ns = now.tv_sec * 1000000000 + now.tv_nsec - TICKS * tick_ns();
-	return (struct tree_time){ .sec = ns / 1000000000, .nsec = (uint32_t)(ns % 1000000000) };
-}
 
 static int sync_upper(struct live *live, struct live_result *result)
 {
@@ -60,8 +43,9 @@ static int64_t pass(struct live *live, struct live_result *result)
 	long n;
 	int r;
 
-	live->t0 = ticks_ago();
-	r = sync_upper(live, result);
+	r = live_clock_start(live);
+	if (r == 0)
+		r = sync_upper(live, result);
 	if (r == 0)
 		r = live_refresh(live);
 	if (r < 0)
@@ -74,7 +58,7 @@ static int64_t pass(struct live *live, struct live_result *result)
 
 static int run_passes(struct live *live, const struct live_options *options, struct live_result *result)
 {
-	struct timespec wait = { .tv_nsec = WAIT_TICKS * tick_ns() % 1000000000 };
+	struct timespec wait = { .tv_nsec = WAIT_TICKS * live_tick_ns() % 1000000000 };
 	int64_t before = INT64_MAX;
 
 	result->stage = "copy what changed while it runs";
@@ -108,6 +92,9 @@ static int copy_hot(struct live *live, struct live_result *result)
 		return 1;
 	if (live_capture(live) < 0)
 		return live->failed;
+	r = live_clock_check(live);
+	if (r < 0)
+		return r;
 	result->hot_files = live->captured_files;
 	result->largest_hot = live->largest;
 	return 0;
@@ -242,6 +229,12 @@ int live_run(struct live *live, const struct live_options *options, struct tree_
 	result->stage = "prepare";
 	load_base(live, options->base, &manifest);
 	r = make_staging(live, out, staging);
+	if (r == 0)
+		r = live_clock_setup(live, live->staging);
+	if (r == 0)
+		r = live_capture_setup(live);
+	if (live_writes_directly(options->cgroup))
+		live->under_way_ns = DIRECT_NS;
 	/* Twice at most: the second time it is a full copy from the start. */
 	do {
 		if (r >= 0)

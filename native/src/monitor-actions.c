@@ -81,7 +81,7 @@ static void do_freeze(struct monitor *m, struct client *client, const struct req
 	}
 	if (freeze)
 		lease_keep(m);
-	if (freeze ? m->state == STATE_FROZEN : m->state == STATE_RUNNING) {
+	if (m->state == (freeze ? STATE_FROZEN : STATE_RUNNING) && freeze_is(m, freeze)) {
 		reply_result(client, 0, NULL);
 		return;
 	}

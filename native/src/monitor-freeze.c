@@ -52,6 +52,13 @@ static int reached(const struct cgroup_path *path, bool freeze)
 	return strncmp(text, freeze ? "FROZEN" : "THAWED", 6) == 0;
 }
 
+bool freeze_is(const struct monitor *m, bool frozen)
+{
+	const struct cgroup_path *path = freezer(m);
+
+	return path ? reached(path, frozen) == 1 : !frozen;
+}
+
 void freeze_close(struct monitor *m)
 {
 	loop_drop(m->loop, &m->freeze.events);

@@ -83,6 +83,7 @@ void lease_frozen(struct monitor *m)
 
 void lease_request(struct monitor *m, struct client *client, uint64_t lease_ms, uint64_t timeout_ms)
 {
+	bool frozen = freeze_is(m, true);
 	int r;
 
 	if (m->lease.client) {
@@ -95,8 +96,8 @@ void lease_request(struct monitor *m, struct client *client, uint64_t lease_ms, 
 	}
 	m->lease.client = client;
 	m->lease.ms = lease_ms;
-	m->lease.keep = m->state == STATE_FROZEN || m->freeze.wanted == 1;
-	if (m->state == STATE_FROZEN && m->freeze.wanted < 0) {
+	m->lease.keep = frozen || m->freeze.wanted == 1;
+	if (frozen && m->state == STATE_FROZEN && m->freeze.wanted < 0) {
 		lease_frozen(m);
 		return;
 	}

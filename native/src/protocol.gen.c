@@ -5752,7 +5752,7 @@ json_t *storage_report_encode(const struct storage_report *value)
 
 int livesnap_request_decode(const json_t *json, struct livesnap_request *ret, struct proto_error *err)
 {
-	static const char *const known[] = { "version", "upper", "out", "base_manifest", "manifest", "socket", "lease_ms", "memory_budget", "threads", "passes", NULL };
+	static const char *const known[] = { "version", "upper", "out", "base_manifest", "manifest", "socket", "cgroup", "lease_ms", "memory_budget", "threads", "passes", NULL };
 	memset(ret, 0, sizeof(*ret));
 	if (proto_check_fields(json, known, err) < 0)
 		return -EINVAL;
@@ -5824,6 +5824,17 @@ int livesnap_request_decode(const json_t *json, struct livesnap_request *ret, st
 	}
 	{
 		const json_t *item = NULL;
+		if (proto_get(json, "cgroup", true, &item, err) < 0)
+			goto fail;
+		if (item) {
+			if (proto_string(item, &ret->cgroup, err) < 0) {
+				proto_at(err, "cgroup", -1);
+				goto fail;
+			}
+		}
+	}
+	{
+		const json_t *item = NULL;
 		if (proto_get(json, "lease_ms", false, &item, err) < 0)
 			goto fail;
 		if (item) {
@@ -5879,6 +5890,7 @@ void livesnap_request_clear(struct livesnap_request *value)
 	free(value->base_manifest);
 	free(value->manifest);
 	free(value->socket);
+	free(value->cgroup);
 	memset(value, 0, sizeof(*value));
 }
 
@@ -5894,6 +5906,8 @@ json_t *livesnap_request_encode(const struct livesnap_request *value)
 	ok = ok && json_object_set_new(json, "manifest", proto_text(value->manifest)) == 0;
 	if (value->socket)
 		ok = ok && json_object_set_new(json, "socket", proto_text(value->socket)) == 0;
+	if (value->cgroup)
+		ok = ok && json_object_set_new(json, "cgroup", proto_text(value->cgroup)) == 0;
 	ok = ok && json_object_set_new(json, "lease_ms", json_integer((json_int_t)value->lease_ms)) == 0;
 	ok = ok && json_object_set_new(json, "memory_budget", json_integer((json_int_t)value->memory_budget)) == 0;
 	ok = ok && json_object_set_new(json, "threads", json_integer((json_int_t)value->threads)) == 0;

@@ -1,6 +1,7 @@
 /* Snapshots of what is being written to: the writer is stopped between the answer to "freeze" and the end of the connection, as the
  * monitor does it, and stays stopped while snapshot and live view are compared. argv[1]: rounds, argv[2]: first seed. */
 #include "layers.h"
+#include "slow-write.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,6 +14,10 @@ enum lease { KEPT, TAKEN_AWAY, CUT, REFUSED };
 
 static pid_t writer;
 static int listener = -1, hot;
+static struct slow_write slow;
+/* Of the last freeze; as JSON, for the next. */
+static long oom_score;
+static const char *cgroup = "null";
 
 static void start_writer(void)
 {
@@ -64,6 +69,20 @@ static void say(int sock, const char *text, const char *more)
 		perror("say");
 }
 
+static long oom_score_of(int sock)
+{
+	struct ucred peer = {};
+	socklen_t size = sizeof(peer);
+	char text[16] = "";
+	int fd;
+
+	getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+	fd = open(format("/proc/%d/oom_score_adj", peer.pid), O_RDONLY | O_CLOEXEC);
+	(void)!read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return atol(text);
+}
+
 /* The monitor's part of one freeze. */
 static bool freeze_once(enum lease lease)
 {
@@ -76,11 +95,15 @@ static bool freeze_once(enum lease lease)
 	sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (read(sock, request, sizeof(request)) <= 0)
 		return false;
+	oom_score = oom_score_of(sock);
 	if (lease == REFUSED) {
 		say(sock, "{\"ok\":false,\"error\":\"failed\",\"message\":\"no freezer\",\"errno\":95}", NULL);
 		close(sock);
 		return true;
 	}
+	/* What is in the kernel comes out of it first. */
+	if (slow.pid > 0)
+		slow_write_end(&slow);
 	kill(writer, SIGSTOP);
 	waitpid(writer, &status, WUNTRACED);
 	say(sock, "{\"ok\":true}", lease == TAKEN_AWAY ? "{\"ok\":false,\"error\":\"timeout\",\"message\":\"the time is up\",\"errno\":110}" : NULL);
@@ -93,8 +116,8 @@ static bool freeze_once(enum lease lease)
 static json_t *snapshot(const char *name, const char *base, enum lease lease, unsigned budget)
 {
 	char *request = format("{\"version\":%d,\"upper\":\"%s/ulive/up\",\"out\":\"%s/%s\",\"base_manifest\":%s,\"manifest\":\"%s/%s.files\",\"lease_ms\":5000,"
-			       "\"memory_budget\":%u,\"threads\":2,\"passes\":%u,\"socket\":\"%s/socket\"}",
-			       PROTOCOL_VERSION, pool, pool, name, base ? format("\"%s/%s.files\"", pool, base) : "null", pool, name, budget, 1 + pick(3), pool);
+			       "\"memory_budget\":%u,\"threads\":2,\"passes\":%u,\"socket\":\"%s/socket\",\"cgroup\":%s}",
+			       PROTOCOL_VERSION, pool, pool, name, base ? format("\"%s/%s.files\"", pool, base) : "null", pool, name, budget, 1 + pick(3), pool, cgroup);
 	pid_t monitor;
 	pid_t done = 0;
 	json_t *report;
@@ -214,6 +237,88 @@ static void no_freeze_no_snapshot(void)
 	ok(!snapshot("s1", NULL, KEPT, 1 << 20) && nothing_left("s1"), "no monitor, no snapshot");
 }
 
+static bool all_new(const char *path)
+{
+	static char data[SLOW_SIZE + 1];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, data, sizeof(data));
+
+	close(fd);
+	return n == SLOW_SIZE && strspn(data, "b") == SLOW_SIZE;
+}
+
+/* Its time is of when it began, and that is before the pass that copies the file in the middle of it. */
+static void write_under_way(void)
+{
+	json_t *report;
+	struct stack lowers;
+	int fd;
+
+	if (!prepare(&lowers))
+		abort();
+	fd = open("live/file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	fill(fd, SLOW_SIZE);
+	close(fd);
+	if (!slow_write_start(&slow, "live/file", "live/told")) {
+		skip("no userfaultfd");
+		return;
+	}
+	usleep(50000);
+	writer = slow.pid;
+	report = snapshot("s1", NULL, KEPT, 1 << 20);
+	ok(report && access("s1/told", F_OK) == 0 && all_new("s1/file"), "a write that was under way and ended before the freeze is there");
+	json_decref(report);
+	stop_writer();
+	slow.pid = 0;
+	close(listener);
+}
+
+static long long hot_files(const char *name)
+{
+	json_t *report = snapshot(name, NULL, KEPT, 1 << 20);
+	long long n = report ? json_integer_value(json_object_get(report, "hot_files")) : -1;
+
+	json_decref(report);
+	return n;
+}
+
+/* What is handed to a disk shows in no time when it arrives: what changed lately is copied under freeze, too. */
+static void around_the_cache(void)
+{
+	struct stack lowers;
+	long long without, with;
+	FILE *pids;
+	int fd;
+
+	if (!prepare(&lowers))
+		abort();
+	fd = open("live/file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	fill(fd, 8192);
+	close(fd);
+	fflush(stdout);
+	writer = fork();
+	if (writer == 0) {
+		fd = open("live/file", O_RDWR | O_DIRECT | O_CLOEXEC);
+		for (;;)
+			pause();
+	}
+	mkdir("cg", 0755);
+	mkdir("cg/service", 0755);
+	pids = fopen("cg/service/cgroup.procs", "w");
+	fprintf(pids, "1\n%d\n", writer);
+	fclose(pids);
+	usleep(200000);
+	without = hot_files("s1");
+	kill(writer, SIGCONT);
+	cgroup = format("\"%s/cg\"", pool);
+	with = hot_files("s2");
+	cgroup = "null";
+	ok(without == 0 && with == 1, "somebody writes around the cache: %lld hot files become %lld", without, with);
+	ok(oom_score == 1000, "it goes first when memory runs out");
+	stop_writer();
+	close(listener);
+}
+
 int main(int argc, char **argv)
 {
 	int rounds = argc > 1 ? atoi(argv[1]) : 8, seed = argc > 2 ? atoi(argv[2]) : 1;
@@ -230,5 +335,7 @@ int main(int argc, char **argv)
 	}
 	ok(rounds < 5 || hot > 0, "%d files were hot", hot);
 	no_freeze_no_snapshot();
+	write_under_way();
+	around_the_cache();
 	return leave_pool();
 }

@@ -13,6 +13,7 @@ import { removeTree } from '../storage/trash.ts'
 import { hideView, type Layered } from '../storage/view.ts'
 import { inContainer, showFiles, withNewUpper } from './layers.ts'
 import { requireDepth } from './depth.ts'
+import { answeredStatus } from './state.ts'
 import { requireOnDisk } from './memory.ts'
 import type { Container } from './store.ts'
 import { readConfigText } from './store.ts'
@@ -141,6 +142,7 @@ async function copyUpper(host: Host, container: Container, { pool, stack }: Laye
       ...baseManifest(host, pool, stack),
       manifest: manifestFile(pool, layer),
       socket: `${runDir}/command`,
+      ...(await cgroupOf(host, container)),
       lease_ms: LEASE_MS,
       memory_budget: MEMORY_BUDGET,
       threads: SCAN_THREADS,
@@ -153,6 +155,13 @@ async function copyUpper(host: Host, container: Container, { pool, stack }: Laye
     await commitJournal(host, { lxcpath, directory: dir }, { version: 1, purpose, steps, commit })
     return report
   })
+}
+
+/** One that all its processes are in. */
+async function cgroupOf(host: Host, container: Container): Promise<{ cgroup?: string }> {
+  const cgroups = (await answeredStatus(host, container))?.cgroups.filter(({ payload }) => payload !== '') ?? []
+  const cgroup = cgroups.find(({ version }) => version === 2) ?? cgroups[0]
+  return cgroup === undefined ? {} : { cgroup: cgroup.payload }
 }
 
 function baseManifest(host: Host, pool: string, { running }: Stack): { base_manifest?: string } {

@@ -716,6 +716,8 @@ export interface LivesnapRequest {
   manifest: string
   /** the monitor's command socket; absent: nothing to freeze */
   socket?: string | null | undefined
+  /** absolute path of a cgroup that holds all processes of the container: whether they write around the page cache */
+  cgroup?: string | null | undefined
   /** the longest that the container may be frozen */
   lease_ms: number
   /** bytes that hot files may take in memory while it is frozen */

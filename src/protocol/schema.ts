@@ -528,6 +528,7 @@ export const STRUCTS: Record<string, Struct> = {
       base_manifest: f('string?', 'manifest of the previous running snapshot of the same upper: a delta on that one is made if possible'),
       manifest: f('string', 'absolute path of the manifest to write'),
       socket: f('string?', "the monitor's command socket; absent: nothing to freeze"),
+      cgroup: f('string?', 'absolute path of a cgroup that holds all processes of the container: whether they write around the page cache'),
       lease_ms: f('uint', 'the longest that the container may be frozen'),
       memory_budget: f('uint', 'bytes that hot files may take in memory while it is frozen'),
       threads: f('uint', 'for the scan under freeze'),

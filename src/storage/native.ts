@@ -46,7 +46,8 @@ async function run<R>(host: Host, program: string, request: unknown): Promise<R>
     return JSON.parse(stdout) as R
   } catch (error) {
     const how = signal === null ? `exit code ${exitCode ?? '?'}` : signal
-    throw new TlxcError('STORAGE', `cannot use "${program}": it ended with ${how}`, { cause: error, hint: stderr.trim() || 'install tlxc anew: its parts do not fit together' })
+    const mend = signal === null ? 'install tlxc anew: its parts do not fit together' : 'try it again; the kernel says in dmesg(1) if memory ran out'
+    throw new TlxcError('STORAGE', `cannot use "${program}": it ended with ${how}`, { cause: error, hint: stderr.trim() || mend })
   }
 }
 

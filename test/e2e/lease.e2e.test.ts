@@ -1,7 +1,7 @@
 /** A freeze on a lease ends with its holder, whatever becomes of it. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -109,6 +109,44 @@ test('who freezes it for good meanwhile has it frozen', async () => {
   holder.socket.destroy()
   await new Promise((resolve) => setTimeout(resolve, 200))
   expect(await state()).toBe('FROZEN')
+})
+
+/** What freezes its processes: [file, frozen, thawed]. v2 wherever it is, as the monitor does. */
+function freezer(): [string, string, string] {
+  const leaves = execFileSync('find', ['/sys/fs/cgroup', '-type', 'd', '-name', `tlxc.payload.${name}`], { encoding: 'utf8' }).trim().split('\n')
+  const v2 = leaves.map((leaf) => `${leaf}/cgroup.freeze`).find((file) => existsSync(file))
+  return v2 === undefined ? [leaves.map((leaf) => `${leaf}/freezer.state`).find((file) => existsSync(file)) ?? '', 'FROZEN', 'THAWED'] : [v2, '1', '0']
+}
+
+test('what was thawed by hand is frozen for it, and thawed at its end; what was frozen by hand stays so', async () => {
+  const [file, frozen, thawed] = freezer()
+  const freezes = (): string => readFileSync(file, 'utf8').trim()
+  await must('freeze', '-n', name)
+  writeFileSync(file, thawed)
+  const holder = await lease()
+  expect(await holder.reply()).toMatchObject({ ok: true, was_frozen: false })
+  expect(freezes()).toBe(frozen)
+  holder.socket.destroy()
+  await isRunning()
+  expect(freezes()).toBe(thawed)
+
+  writeFileSync(file, frozen)
+  const second = await lease()
+  expect(await second.reply()).toMatchObject({ ok: true, was_frozen: true })
+  second.socket.destroy()
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  expect(freezes()).toBe(frozen)
+})
+
+test('tlxc-freeze and tlxc-unfreeze go by what is, not by what was asked for last', async () => {
+  const [file, frozen, thawed] = freezer()
+  writeFileSync(file, frozen)
+  await must('unfreeze', '-n', name)
+  expect(readFileSync(file, 'utf8').trim()).toBe(thawed)
+  await must('freeze', '-n', name)
+  writeFileSync(file, thawed)
+  await must('freeze', '-n', name)
+  expect(readFileSync(file, 'utf8').trim()).toBe(frozen)
 })
 
 test('the holder hears that somebody else thawed it', async () => {
