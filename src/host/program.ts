@@ -21,6 +21,15 @@ export function definedOnly(env: Environment): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined))
 }
 
+/** cron, sudo and service managers leave these out of PATH; nft, ip, dnsmasq and what hooks and templates call are there. */
+const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
+
+/** With the system's directories behind those of PATH. */
+export function withSystemPath(env: Environment): Environment {
+  const given = (env['PATH'] ?? '').split(':').filter((directory) => directory !== '')
+  return { ...env, PATH: [...given, ...SYSTEM_DIRECTORIES.filter((directory) => !given.includes(directory))].join(':') }
+}
+
 /** spawn(2) forks before it returns, so a mask set around the call is the child's alone. */
 export function withUmask<T>(umask: number | undefined, start: () => T): T {
   if (umask === undefined) return start()
