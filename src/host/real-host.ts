@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import type { HostFacts } from '../launch/host-facts.ts'
 import { writeFileAtomic } from './atomic.ts'
 import { connectUnix } from './connect.ts'
-import { withSystemPath, type Environment } from './program.ts'
+import type { Environment } from './program.ts'
 import { readFacts } from './facts.ts'
 import type { Host } from './host.ts'
 import { makePaths } from './paths.ts'
@@ -18,7 +18,7 @@ export interface HostOptions {
 }
 
 export function makeHost(options: HostOptions): Host {
-  const defaults = { env: withSystemPath(options.env), cwd: options.cwd }
+  const defaults = { env: options.env, cwd: options.cwd }
   let facts: HostFacts | null = null
   return {
     paths: makePaths(options.prefix, options.root ?? ''),
