@@ -1,18 +1,26 @@
 /** What tlxc-snapshot does, one function a task. */
-import { resolve } from 'node:path'
 import type { Context, ParsedArgs } from '../cli/command.ts'
 import { systemTrouble } from '../cli/system-error.ts'
-import { errnoOf, TlxcError } from '../errors.ts'
+import { TlxcError } from '../errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import { selectContainers, type Selection } from '../container/select.ts'
 import type { Container } from '../container/store.ts'
 import { renderJson } from '../render/json.ts'
 import { startProgress } from '../render/progress.ts'
+import { RETENTION_RULES, type Retention, type RetentionRule } from '../storage/retention.ts'
 import { loadRcfile } from './rcfile.ts'
+import { readComment } from './snapshot-comment.ts'
 
 export type Task = 'take' | 'list' | 'tree' | 'restore' | 'undo' | 'destroy' | 'diff' | 'browse' | 'release' | 'prune' | 'squash'
 
-export interface TaskInput {
+/** What the options say, read once, before the first container. */
+interface Given {
+  comment: string | null
+  /** null: the configuration decides. */
+  keep: Retention | null
+}
+
+export interface TaskRequest {
   args: ParsedArgs
   ctx: Context
   selection: Selection
@@ -23,14 +31,17 @@ export interface TaskInput {
   many: boolean
 }
 
+type TaskInput = TaskRequest & Given
+
 /** One element of "results" of tlxc/snapshot/1, without the container's name. */
 export type TaskResult = Record<string, unknown>
 type Act = (container: Container, input: TaskInput) => Promise<TaskResult>
 
-export async function runTask(task: Task, input: TaskInput): Promise<number> {
-  const { ctx, args, selection, many, positionals } = input
+export async function runTask(task: Task, request: TaskRequest): Promise<number> {
+  const { ctx, args, selection, many, positionals } = request
   const allowed = task === 'restore' || task === 'diff' ? 1 : 0
   if (positionals.length > allowed) throw new TlxcError('USAGE', `unexpected argument '${positionals[allowed] ?? ''}'`, { hint: `${ctx.program} --help lists the options` })
+  const input = { ...request, comment: await readComment(args, ctx), keep: keepOf(args) }
   const containers = await selectContainers(ctx.host, ctx.lxcpath, selection)
   for (const container of containers) await loadRcfile(args, ctx, container)
   const results: TaskResult[] = []
@@ -56,9 +67,9 @@ export async function runTask(task: Task, input: TaskInput): Promise<number> {
 
 const ACTS: Readonly<Record<Task, Act>> = { take, list, tree, restore, undo, destroy, diff, browse, release, prune, squash }
 
-async function take(container: Container, { args, ctx, snapshot }: TaskInput): Promise<TaskResult> {
+async function take(container: Container, { ctx, snapshot, comment }: TaskInput): Promise<TaskResult> {
   const { takeSnapshot } = await import('../container/take-snapshot.ts')
-  const taken = await takeSnapshot(ctx, container, { name: snapshot, comment: commentOf(args, ctx) })
+  const taken = await takeSnapshot(ctx, container, { name: snapshot, comment })
   const sync = `${milliseconds(taken.syncUs)} of writing out what was dirty`
   if (taken.frozenUs === null) ctx.log.info(`${container.name}: ${taken.name}, ${sync}`)
   else if (!ctx.json && !ctx.quiet && ctx.stdout.isTTY) {
@@ -80,17 +91,6 @@ function milliseconds(us: number): string {
 
 /** From here on a hot file is worth a word, bytes. */
 const LARGE = 64e6
-
-function commentOf({ options }: ParsedArgs, ctx: Context): string | null {
-  if (typeof options.message === 'string') return `${options.message}\n`
-  if (typeof options.comment !== 'string') return null
-  const file = resolve(ctx.cwd, options.comment)
-  try {
-    return ctx.host.fs.readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new TlxcError('IO', `cannot read the comment "${file}": ${errnoOf(error) ?? 'it failed'}`, { cause: error, hint: 'name a readable file with -c' })
-  }
-}
 
 async function list(container: Container, { args, ctx }: TaskInput): Promise<TaskResult> {
   const { viewSnapshots } = await import('../container/view-snapshots.ts')
@@ -153,19 +153,18 @@ async function release(container: Container, { args, ctx }: TaskInput): Promise<
   return { path: null }
 }
 
-async function prune(container: Container, { args, ctx }: TaskInput): Promise<TaskResult> {
+async function prune(container: Container, { args, ctx, keep }: TaskInput): Promise<TaskResult> {
   const { pruneSnapshots } = await import('../container/prune.ts')
   const { pruneAsJson, renderPrune } = await import('../render/snapshot.ts')
   const dryRun = args.options['dry-run'] === true
-  const decisions = await pruneSnapshots(ctx, container, keepOf(args), dryRun)
+  const decisions = await pruneSnapshots(ctx, container, keep, dryRun)
   if (!ctx.json && (dryRun || (ctx.stdout.isTTY && !ctx.quiet))) ctx.stdout.write(renderPrune(decisions, dryRun ? 'remove' : 'removed'))
   return { dry_run: dryRun, decisions: decisions.map(pruneAsJson) }
 }
 
-/** Undefined where no --keep-… was given: the configuration decides. */
-function keepOf({ options }: ParsedArgs): Record<string, number> | null {
-  const keep: Record<string, number> = {}
-  for (const rule of ['last', 'hourly', 'daily', 'weekly', 'monthly']) {
+function keepOf({ options }: ParsedArgs): Retention | null {
+  const keep: Partial<Record<RetentionRule, number>> = {}
+  for (const rule of RETENTION_RULES) {
     const text = options[`keep-${rule}`]
     if (typeof text !== 'string') continue
     if (!/^\d{1,5}$/.test(text)) throw new TlxcError('USAGE', `invalid value '${text}' of --keep-${rule}`, { hint: 'give a number, such as 7' })
