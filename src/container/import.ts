@@ -5,6 +5,7 @@
 import { ConfigDocument } from '../config/document.ts'
 import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { interruptedBy } from '../host/interrupted.ts'
 import { roomAt } from '../host/room.ts'
 import { ArchiveReader } from '../storage/archive.ts'
 import { withEntries, type NewEntries } from '../storage/entries.ts'
@@ -155,8 +156,10 @@ async function withArchive<T>({ host, signal }: ImportContext, file: string | nu
     } catch (error) {
       // When its output has ended, it is about to say whether the file is damaged.
       if (!archive.ended) zstd.kill()
-      const { exitCode, stderr } = await zstd.done
+      const { exitCode, signal: killed, stderr } = await zstd.done
       if (signal.aborted) throw signal.reason
+      const interrupted = interruptedBy(killed)
+      if (interrupted !== null) throw interrupted
       if (!(error instanceof ArchiveError)) throw error
       // A damaged file: zstd knew it first.
       const damaged = exitCode !== null && exitCode !== 0 ? (stderr.trim().split('\n').at(-1) ?? '').replace(/\p{Cc}/gu, '?') : null

@@ -1,8 +1,7 @@
 /** The native programs of storage: what node has no call for (mount(2), syncfs(2), file flags, copying trees with everything). */
-import { constants } from 'node:os'
 import { TlxcError, type ErrorCode } from '../errors.ts'
-import { EXIT } from '../exit-codes.ts'
 import type { Host } from '../host/host.ts'
+import { interruptedBy } from '../host/interrupted.ts'
 import { PROTOCOL_VERSION, type ComposeReport, type ComposeRequest, type LivesnapReport, type LivesnapRequest, type StorageReport, type StorageStep } from '../protocol/generated.ts'
 
 /** Runs steps in order. Throws TlxcError BUSY with who uses it, SPACE, STORAGE; what was done before stays done. */
@@ -47,10 +46,8 @@ async function run<R>(host: Host, program: string, request: unknown): Promise<R>
   try {
     return JSON.parse(stdout) as R
   } catch (error) {
-    // Ctrl-C reaches it as well, and sooner than us.
-    if (signal === 'SIGINT' || signal === 'SIGTERM' || signal === 'SIGHUP') throw new TlxcError('INTERRUPTED', `interrupted by ${signal}`, { cause: error, exitCode: EXIT.signalBase + constants.signals[signal] })
     const how = signal === null ? `exit code ${exitCode ?? '?'}` : signal
-    throw new TlxcError('STORAGE', `cannot use "${program}": it ended with ${how}`, { cause: error, hint: stderr.trim() || 'install tlxc anew: its parts do not fit together' })
+    throw interruptedBy(signal) ?? new TlxcError('STORAGE', `cannot use "${program}": it ended with ${how}`, { cause: error, hint: stderr.trim() || 'install tlxc anew: its parts do not fit together' })
   }
 }
 
