@@ -39,6 +39,8 @@ export default defineCommand({
     const run = await import('./copy-run.ts')
     const [stray] = ['snapshot', 'backingstore', 'newpath'].filter((key) => options[key] !== undefined)
     if (options.rename === true && stray !== undefined) throw new TlxcError('USAGE', `--${stray} means nothing with -R`, { hint: 'a container that is renamed stays where and as it is' })
+    const [hookOption] = args.rest ?? []
+    if (options.rename === true && hookOption !== undefined) throw new TlxcError('USAGE', `hook option '${hookOption}' means nothing with -R`, { hint: 'a rename runs no clone hook; leave it out' })
     if (options.rename === true) return run.runRename(ctx, orig, copy, options.keepname === true)
     const newPath = typeof options.newpath === 'string' ? resolve(ctx.cwd, options.newpath) : ctx.lxcpath
     const how = await run.runCopy(ctx, {

@@ -16,6 +16,7 @@ export interface CopyRequest {
   newPath: string
   share: boolean
   storage?: 'overlay' | 'dir' | 'btrfs'
+  rcfile?: string
   allowRunning: boolean
   keepName: boolean
   keepMac: boolean
@@ -48,6 +49,7 @@ export interface EphemeralRequest {
   keepData: boolean
   memory: boolean
   storage?: 'overlay' | 'dir' | 'btrfs'
+  rcfile?: string
   keepName: boolean
   keepMac: boolean
   allowRunning: boolean

@@ -8,7 +8,7 @@ import type { Container } from '../container/store.ts'
 import { renderJson } from '../render/json.ts'
 import { startProgress } from '../render/progress.ts'
 import { RETENTION_RULES, type Retention, type RetentionRule } from '../storage/retention.ts'
-import { loadRcfile } from './rcfile.ts'
+import { loadRcfile, rcfilePath } from './rcfile.ts'
 import { readComment } from './snapshot-comment.ts'
 
 export type Task = 'take' | 'list' | 'tree' | 'restore' | 'undo' | 'destroy' | 'diff' | 'browse' | 'release' | 'prune' | 'squash'
@@ -67,9 +67,9 @@ export async function runTask(task: Task, request: TaskRequest): Promise<number>
 
 const ACTS: Readonly<Record<Task, Act>> = { take, list, tree, restore, undo, destroy, diff, browse, release, prune, squash }
 
-async function take(container: Container, { ctx, snapshot, comment }: TaskInput): Promise<TaskResult> {
+async function take(container: Container, { args, ctx, snapshot, comment }: TaskInput): Promise<TaskResult> {
   const { takeSnapshot } = await import('../container/take-snapshot.ts')
-  const taken = await takeSnapshot(ctx, container, { name: snapshot, comment })
+  const taken = await takeSnapshot(ctx, container, { name: snapshot, comment, ...rcfilePath(args, ctx) })
   const sync = `${milliseconds(taken.syncUs)} of writing out what was dirty`
   if (taken.frozenUs === null) ctx.log.info(`${container.name}: ${taken.name}, ${sync}`)
   else if (!ctx.json && !ctx.quiet && ctx.stdout.isTTY) {

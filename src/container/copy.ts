@@ -39,6 +39,8 @@ export interface CopyOptions {
   fromSnapshot?: string
   /** -B; default: as the original. */
   storage?: 'overlay' | 'dir' | 'btrfs'
+  /** Take this configuration instead of the original's (--rcfile). */
+  rcfile?: string
   /** Although it is running. */
   allowRunning?: boolean
   keepName?: boolean
@@ -139,7 +141,7 @@ function makeDirectory(host: Host, to: Container, undo: UndoStack): void {
 }
 
 async function writeConfig(host: Host, from: Container, to: Container, rootfs: string | null, snapshot: Snapshot | null, options: BuildOptions): Promise<void> {
-  const text = readConfigText(host, from, snapshot === null ? from.configFile : `${snapshot.directory}/config`)
+  const text = readConfigText(host, from, options.rcfile ?? (snapshot === null ? from.configFile : `${snapshot.directory}/config`))
   const write = (claim: IdClaim | null): void =>
     host.writeFileAtomic(
       to.configFile,

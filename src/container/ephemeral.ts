@@ -17,6 +17,7 @@ export interface EphemeralOptions {
   memory: boolean
   /** -B */
   storage?: 'overlay' | 'dir' | 'btrfs'
+  rcfile?: string
   keepName: boolean
   keepMac: boolean
   allowRunning: boolean
@@ -31,11 +32,11 @@ export interface EphemeralContext extends StartContext {
 }
 
 export async function makeEphemeral(ctx: EphemeralContext, from: Container, options: EphemeralOptions): Promise<Container> {
-  const { newPath, keepName, keepMac, allowRunning, hookArgs, memory, storage } = options
+  const { newPath, keepName, keepMac, allowRunning, hookArgs, memory, storage, rcfile } = options
   const newName = options.newName ?? freeName(ctx, from, newPath)
   const copy: CopyOptions = {
     newName, newPath, share: true, keepName, keepMac, allowRunning, hookArgs, ephemeral: !options.keepData, relate: true, memory,
-    ...(storage === undefined ? {} : { storage }),
+    ...(storage === undefined ? {} : { storage }), ...(rcfile === undefined ? {} : { rcfile }),
     mounts: options.mounts(containerAt(ctx.host, newPath, newName).dir),
   }
   return (await copyContainer(ctx, from, copy)).container

@@ -1,0 +1,95 @@
+/** Options of tlxc-copy whose meaning LXC's tool shows: what is behind "--", a COMMAND, --rcfile; and what means nothing. */
+import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eventually, freshName, must, tlxc } from '../helpers/e2e.ts'
+
+const lxcpath = (): string => join(process.env['TLXC_ROOT'] ?? '', 'var/lib/tlxc')
+const config = (name: string): string => join(lxcpath(), name, 'config')
+const origin = freshName('opt')
+let scratch = ''
+
+beforeAll(async () => {
+  scratch = mkdtempSync('/var/tmp/tlxc-opt-')
+  await must('create', '-q', '-n', origin, '-t', 'busybox')
+  writeFileSync(join(scratch, 'hook'), `#!/bin/sh\necho "$*" >>${scratch}/hooks\n`, { mode: 0o755 })
+  appendFileSync(config(origin), `lxc.hook.clone = ${scratch}/hook\nlxc.net.0.hwaddr = 10:66:6a:01:02:03\n`)
+})
+afterAll(async () => {
+  await must('destroy', '-s', '--purge', '-n', origin)
+  rmSync(scratch, { recursive: true })
+})
+
+/** The words that the clone hook got since last asked. */
+function hookWords(): string {
+  const text = readFileSync(join(scratch, 'hooks'), 'utf8')
+  writeFileSync(join(scratch, 'hooks'), '')
+  return text
+}
+
+describe('a COMMAND in an ephemeral clone', () => {
+  test.each([
+    ['behind --', ['--', 'sh', '-c', 'echo in $(hostname); exit 7']],
+    ['without --', ['sh', '-c', 'echo in $(hostname); exit 7']],
+    ['with -F', ['-F', 'sh', '-c', 'echo in $(hostname); exit 7']],
+    ['with -d', ['-d', '--', 'sh', '-c', 'echo in $(hostname); exit 7']],
+  ])('%s runs here, its end is that of the clone, and the clone hook sees its words, as with lxc-copy', async (_, words) => {
+    const name = freshName('opt')
+    const { code, stdout } = await tlxc('copy', '-n', origin, '-e', '-N', name, ...words)
+    expect([code, stdout]).toEqual([7, `Created ${name} as clone of ${origin}\nin ${name}\n`])
+    expect(hookWords()).toBe(`${name} lxc clone sh -c echo in $(hostname); exit 7\n`)
+    await eventually('its monitor removes it', async () => !(await must('ls', '-1')).split('\n').includes(name))
+  })
+})
+
+test('without -e, what is behind -- is for the clone hook alone', async () => {
+  const name = `${origin}-h`
+  await must('copy', '-n', origin, '-s', '-N', name, '--', 'one', '--two')
+  expect(hookWords()).toBe(`${name} lxc clone one --two\n`)
+  await must('destroy', '--purge', '-n', name)
+})
+
+describe('a rename', () => {
+  test('keeps the hardware address with and without -M; -a changes nothing of a stopped one', async () => {
+    const name = `${origin}-r`
+    await must('copy', '-n', origin, '-R', '-N', name, '-a')
+    await must('copy', '-n', name, '-R', '-N', origin, '-M')
+    expect(readFileSync(config(origin), 'utf8')).toContain('hwaddr = 10:66:6a:01:02:03\n')
+  })
+
+  test.each([
+    [['--', 'word'], "hook option 'word' means nothing with -R"],
+    [['--rcfile', '/etc/hostname'], '--rcfile means nothing with -R'],
+  ])('%j is refused', async (words, message) => {
+    for (const [program, args] of [['copy', ['-n', origin, '-N', `${origin}-x`, '-R']], ['clone', ['-R', origin, `${origin}-x`]]] as const) {
+      if (program === 'clone' && words[0] === '--rcfile') continue
+      const { code, stderr } = await tlxc(program, ...args, ...words)
+      expect([code, stderr]).toEqual([1, expect.stringMatching(new RegExp(`${message}\n.*hint: .*\n$`))])
+    }
+  })
+
+  test('of a running one is refused, also with -a', async () => {
+    await must('start', '-n', origin)
+    const { code, stderr } = await tlxc('copy', '-n', origin, '-R', '-N', `${origin}-x`, '-a')
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`hint: stop it first: tlxc-stop ${origin}`)])
+    await must('stop', '-k', '-n', origin)
+  })
+})
+
+test('--rcfile is the configuration of the copy, of the ephemeral clone, and of the snapshot', async () => {
+  const rcfile = join(scratch, 'rc.conf')
+  copyFileSync(config(origin), rcfile)
+  appendFileSync(rcfile, 'lxc.environment = FROM=rcfile\n')
+  const name = `${origin}-rc`
+  await must('copy', '-n', origin, '-N', name, '--rcfile', rcfile)
+  expect(readFileSync(config(name), 'utf8')).toContain('FROM=rcfile')
+  await must('destroy', '--purge', '-n', name)
+  await must('copy', '-n', origin, '-e', '-D', '-N', name, '--rcfile', rcfile, 'true')
+  expect(readFileSync(config(name), 'utf8')).toContain('FROM=rcfile')
+  await must('destroy', '--purge', '-n', name)
+  await must('snapshot', '-n', origin, '--name', 'rc', '--rcfile', rcfile)
+  expect(readFileSync(join(lxcpath(), origin, 'snaps/rc/config'), 'utf8')).toContain('FROM=rcfile')
+  expect(readFileSync(config(origin), 'utf8')).not.toContain('FROM=rcfile')
+  writeFileSync(rcfile, 'lxc.nosuch = 1\n')
+  expect((await tlxc('copy', '-n', origin, '-N', name, '--rcfile', rcfile)).stderr).toContain('rc.conf:1: lxc.nosuch')
+})
