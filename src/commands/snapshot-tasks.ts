@@ -92,20 +92,26 @@ function milliseconds(us: number): string {
 /** From here on a hot file is worth a word, bytes. */
 const LARGE = 64e6
 
-async function list(container: Container, { args, ctx }: TaskInput): Promise<TaskResult> {
+async function list(container: Container, { args, ctx, many }: TaskInput): Promise<TaskResult> {
   const { viewSnapshots } = await import('../container/view-snapshots.ts')
   const { renderSnapshots, snapshotAsJson } = await import('../render/snapshot.ts')
   const { snapshots } = await viewSnapshots(ctx.host, container, { sizes: false })
-  if (!ctx.json) ctx.stdout.write(renderSnapshots(snapshots, args.options.showcomments === true))
+  // A line names the directory, and so the container; that there are none does not.
+  if (!ctx.json) ctx.stdout.write(`${snapshots.length === 0 ? heading(container, many) : ''}${renderSnapshots(snapshots, args.options.showcomments === true)}`)
   return { snapshots: snapshots.map(snapshotAsJson) }
 }
 
-async function tree(container: Container, { ctx }: TaskInput): Promise<TaskResult> {
+async function tree(container: Container, { ctx, many }: TaskInput): Promise<TaskResult> {
   const { viewSnapshots } = await import('../container/view-snapshots.ts')
   const { renderSnapshotTree, snapshotAsJson } = await import('../render/snapshot.ts')
   const { snapshots, now } = await viewSnapshots(ctx.host, container, { sizes: true })
-  if (!ctx.json) ctx.stdout.write(renderSnapshotTree(snapshots, now ?? undefined))
+  if (!ctx.json) ctx.stdout.write(`${heading(container, many)}${renderSnapshotTree(snapshots, now ?? undefined)}`)
   return { snapshots: snapshots.map(snapshotAsJson) }
+}
+
+/** Snapshots of all containers are called alike. */
+function heading({ name }: Container, many: boolean): string {
+  return many ? `${name}:\n` : ''
 }
 
 async function restore(container: Container, { args, ctx, positionals }: TaskInput): Promise<TaskResult> {
@@ -132,11 +138,11 @@ async function destroy(container: Container, { args, ctx }: TaskInput): Promise<
   return { destroyed: await deleteSnapshots(ctx, container, name === 'ALL' ? null : [name]) }
 }
 
-async function diff(container: Container, { args, ctx, positionals }: TaskInput): Promise<TaskResult> {
+async function diff(container: Container, { args, ctx, positionals, many }: TaskInput): Promise<TaskResult> {
   const { diffSnapshots } = await import('../container/diff.ts')
   const { renderChanges, changesAsJson } = await import('../render/changes.ts')
   const changes = await diffSnapshots(ctx, container, String(args.options.diff), positionals[0] ?? null)
-  if (!ctx.json) ctx.stdout.write(renderChanges(changes))
+  if (!ctx.json) ctx.stdout.write(`${heading(container, many)}${renderChanges(changes)}`)
   return { changes: changesAsJson(changes) }
 }
 
@@ -153,12 +159,12 @@ async function release(container: Container, { args, ctx }: TaskInput): Promise<
   return { path: null }
 }
 
-async function prune(container: Container, { args, ctx, keep }: TaskInput): Promise<TaskResult> {
+async function prune(container: Container, { args, ctx, keep, many }: TaskInput): Promise<TaskResult> {
   const { pruneSnapshots } = await import('../container/prune.ts')
   const { pruneAsJson, renderPrune } = await import('../render/snapshot.ts')
   const dryRun = args.options['dry-run'] === true
   const decisions = await pruneSnapshots(ctx, container, keep, dryRun)
-  if (!ctx.json && (dryRun || (ctx.stdout.isTTY && !ctx.quiet))) ctx.stdout.write(renderPrune(decisions, dryRun ? 'remove' : 'removed'))
+  if (!ctx.json && (dryRun || (ctx.stdout.isTTY && !ctx.quiet))) ctx.stdout.write(`${heading(container, many)}${renderPrune(decisions, dryRun ? 'remove' : 'removed')}`)
   return { dry_run: dryRun, decisions: decisions.map(pruneAsJson) }
 }
 

@@ -4,13 +4,13 @@ import { runBase } from '../host/paths.ts'
 import type { Container } from './store.ts'
 
 /**
- * Runs fn while holding the container's lock; not reentrant. purpose names the holder to others: "start".
+ * Runs fn while holding the container's lock; not reentrant. purpose names the holder to others: "start", or "copy of web to web2".
  * Throws TlxcError BUSY when another holds it for longer than timeoutMs.
  */
 export async function withLock<T>(host: Host, container: Container, purpose: string, timeoutMs: number, fn: () => Promise<T>): Promise<T> {
   const path = lockPath(host, container)
   host.fs.mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true, mode: 0o700 })
-  const held = await host.lock(path, { timeoutMs, purpose: `${purpose} of ${container.name}` })
+  const held = await host.lock(path, { timeoutMs, purpose: purpose.includes(' of ') ? purpose : `${purpose} of ${container.name}` })
   try {
     return await fn()
   } finally {

@@ -107,6 +107,15 @@ describe('the file of a comment', () => {
   })
 })
 
+test('what is told of several containers says of which', async () => {
+  await must('create', '-P', lxcpath, '-q', '-n', 'bare', '-t', join(scratch, 'tiny'))
+  expect(await must('snapshot', '-P', lxcpath, '--all', '--prune', '--keep-last', '1', '--dry-run')).toMatch(/^bare:\nNo snapshots\nweb:\nNAME/)
+  expect(await must('snapshot', '-P', lxcpath, '--all', '--tree')).toMatch(/^bare:\nNAME[^]*\nweb:\nNAME/)
+  expect(await must('snapshot', '-P', lxcpath, '--all', '-L')).toMatch(/^bare:\nNo snapshots\n\S+ \(.*\/web\/snaps\)/)
+  expect(await must('snapshot', '-P', lxcpath, 'bare', '-L')).toBe('No snapshots\n')
+  await must('destroy', '-P', lxcpath, '--purge', '-n', 'bare')
+})
+
 describe('a message is one line, and one for the mend', () => {
   test.each([
     [['snapshot', 'web', '-r', 'pipde'], 'did you mean piped? there are: '],
