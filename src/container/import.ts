@@ -9,7 +9,7 @@ import { interruptedBy } from '../host/interrupted.ts'
 import { roomAt } from '../host/room.ts'
 import { ArchiveReader } from '../storage/archive.ts'
 import { withEntries, type NewEntries } from '../storage/entries.ts'
-import { ArchiveError } from '../storage/tar-header.ts'
+import { ArchiveError, NoRoomError } from '../storage/tar-header.ts'
 import { parseManifest, type ArchiveManifest } from './archive-manifest.ts'
 import { importedConfig, requireTrust, requireTrustedComment } from './import-config.ts'
 import { addLayers, findBase } from './import-increment.ts'
@@ -183,5 +183,6 @@ function openFile(host: Host, file: string): number {
 }
 
 function refused(shown: string, reason: string, cause: unknown): TlxcError {
+  if (cause instanceof NoRoomError) return new TlxcError('SPACE', `cannot import ${shown}: ${reason}`, { cause, hint: 'make room on the filesystem of the containers; nothing was changed' })
   return new TlxcError('STORAGE', `cannot import ${shown}: ${reason}`, { cause, hint: 'nothing was changed; import a file that tlxc-export wrote, whole' })
 }
