@@ -186,7 +186,7 @@ export function snapshotConfig(config: string, directory: string, type = 'dir'):
 }
 
 export function noLayers({ name }: Pick<Container, 'name'>): TlxcError {
-  return new TlxcError('UNSUPPORTED', `cannot use the layers of "${name}": its storage is a plain directory`, {
+  return new TlxcError('UNSUPPORTED', `cannot merge the layers of "${name}": it has none, its files are one plain tree`, {
     hint: `copy it to layers: tlxc-copy -n ${name} -N NEW -B overlay`,
   })
 }

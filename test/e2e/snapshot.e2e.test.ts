@@ -341,6 +341,19 @@ describe('a plain directory', () => {
     expect(read(`${name}-n`)).toBe('base\n')
   })
 
+  test('is compared with its snapshots, and they with each other', async () => {
+    const name = await make('-B', 'dir')
+    await mustSnap(name)
+    expect(await mustSnap(name, '--diff', 'snap0')).toBe('')
+    write(name, 'BASE\n')
+    rmSync(root(name, 'etc/sub/a'))
+    mkdirSync(root(name, 'etc/sub/new'))
+    expect(await mustSnap(name, '--diff', 'snap0')).toBe('M /data/file\nM /data/link\nD /etc/sub/a\nA /etc/sub/new\n')
+    await mustSnap(name)
+    expect(await mustSnap(name, '--diff', 'snap1', 'snap0')).toBe('M /data/file\nM /data/link\nA /etc/sub/a\nD /etc/sub/new\n')
+    await must('destroy', '-P', lxcpath, '-s', '--purge', name)
+  })
+
   test('is not lost when an undo of its restore fails', async () => {
     const name = await make('-B', 'dir')
     write(name, 'one')
