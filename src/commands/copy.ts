@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { defineCommand, type Context, type ParsedArgs } from '../cli/command.ts'
 import { TlxcError } from '../errors.ts'
+import { realPath } from '../host/real-path.ts'
 
 export default defineCommand({
   name: 'copy',
@@ -52,7 +53,7 @@ export default defineCommand({
     refuse(args)
     const rcfile = await checkedRcfile(args, ctx)
     const run = await import('./copy-run.ts')
-    const newPath = typeof options.newpath === 'string' ? resolve(ctx.cwd, options.newpath) : ctx.lxcpath
+    const newPath = typeof options.newpath === 'string' ? realPath(ctx.host.fs, resolve(ctx.cwd, options.newpath)) : ctx.lxcpath
     const newName = typeof options.newname === 'string' ? { newName: options.newname } : {}
     const flags = { allowRunning: options.allowrunning === true, keepName: options.keepname === true, keepMac: options.keepmac === true, hookArgs: args.rest ?? [], ...rcfile }
     if (options.ephemeral === true) {
