@@ -28,7 +28,7 @@ export default defineCommand({
     foreground: { short: 'F', value: 'none', describe: 'With -e: start it in the foreground, as a COMMAND always is' },
     daemon: { short: 'd', value: 'none', describe: 'With -e: start it in the background (default)' },
     ephemeral: { short: 'e', value: 'none', describe: 'Start the clone, and destroy it when it stops' },
-    mount: { short: 'm', value: 'required', argument: 'MOUNTS', describe: 'With -e: {bind|overlay}=/src[:/dst][:ro|rw], several separated by commas' },
+    mount: { short: 'm', value: 'required', argument: 'MOUNTS', repeat: true, describe: 'With -e: {bind|overlay}=/src[:/dst][:ro|rw], several separated by commas' },
     backingstorage: { short: 'B', value: 'required', argument: 'TYPE', describe: 'Storage of the copy: overlay, dir or btrfs', complete: ['overlay', 'dir', 'btrfs'] },
     fssize: { short: 'L', value: 'required', argument: 'SIZE', describe: 'Size of a block device, which no storage of this version has' },
     keepdata: { short: 'D', value: 'none', describe: 'With -e: keep it when it stops' },
@@ -61,7 +61,7 @@ export default defineCommand({
       // LXC reads no option of its own behind "--", and runs what is there.
       const command = [...args.positionals, ...flags.hookArgs]
       return run.runEphemeral(ctx, {
-        name: ctx.name, ...newName, newPath, ...flags, hookArgs: command, ...run.storageOf(options.backingstorage), keepData: keepdata === true, memory: tmpfs === true, mounts: typeof mount === 'string' ? mount : null,
+        name: ctx.name, ...newName, newPath, ...flags, hookArgs: command, ...run.storageOf(options.backingstorage), keepData: keepdata === true, memory: tmpfs === true, mounts: Array.isArray(mount) ? mount.join(',') : null,
         foreground: foreground === true, command,
       })
     }

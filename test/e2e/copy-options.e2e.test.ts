@@ -76,6 +76,14 @@ describe('a rename', () => {
   })
 })
 
+test('-m adds to -m', async () => {
+  const name = `${origin}-m`
+  await must('copy', '-n', origin, '-e', '-D', '-N', name, '-m', 'bind=/etc:/mnt/a', '-m', 'bind=/usr:/mnt/b:ro,bind=/var:/mnt/c', 'true')
+  const entries = readFileSync(config(name), 'utf8').split('\n').filter((line) => line.includes(' mnt/'))
+  expect(entries.map((line) => line.split(' ').slice(2, 4).join(' '))).toEqual(['/etc mnt/a', '/usr mnt/b', '/var mnt/c'])
+  await must('destroy', '--purge', '-n', name)
+})
+
 test('--rcfile is the configuration of the copy, of the ephemeral clone, and of the snapshot', async () => {
   const rcfile = join(scratch, 'rc.conf')
   copyFileSync(config(origin), rcfile)
