@@ -12,7 +12,7 @@ export default defineCommand({
     'Copies a stopped container. With -s the copy shares the layers of its original: it is there at once and takes no space for what does not change; both live on ' +
     'without the other. Without -s it depends on nothing. The copy gets a name, hardware addresses, a machine-id and an id range of its own, and what lxc.hook.clone ' +
     'does. With -a a running container is copied as well: it is frozen for the last changes only.\n\n' +
-    'With -e the clone is started at once and is destroyed when it stops; with a COMMAND, also behind --, it is shut down when that has ended. A COMMAND has this terminal, ' +
+    'With -e the clone is started at once and is destroyed when it stops; of a plain directory (storage dir), which has no layers to share, it is a copy. With a COMMAND, also behind --, it is shut down when that has ended. A COMMAND has this terminal, ' +
     'with or without -F, and as with lxc-copy the clone hooks get its words as well. Without -e what follows -- is for the clone hooks alone.\n\n' +
     'With -R the container gets another name and keeps its snapshots and hardware addresses, with or without -M; no clone hook runs, and it must be stopped, also with -a.\n\n' +
     'With -e -t the clone writes to a tmpfs of its own, which only the container itself reaches: nothing of it gets to the disk (but by way of swap), and it is gone with the ' +

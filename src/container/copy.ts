@@ -115,7 +115,7 @@ async function build(host: Host, from: Container, to: Container, source: Source 
     const { value } = loadContainerConfig(host, to)
     makeOverlayDirectories(host, to)
     await runOwnHooks(host, to, value, { type: 'clone', verb: 'copy', source: from.name, args: options.hookArgs ?? [] })
-    if (options.relate === true) await addClone(host, from, to)
+    if (options.relate === true && options.share) await addClone(host, from, to)
     clearPartial(host, to)
     undo.release()
     return { container: to, shared: options.share }

@@ -1,7 +1,7 @@
 /** tlxc-copy -e: a clone that is started at once and vanishes when it stops. */
 import { randomBytes } from 'node:crypto'
 import { TlxcError } from '../errors.ts'
-import { copyContainer, type CopyOptions } from './copy.ts'
+import { copyContainer, type Copied, type CopyOptions } from './copy.ts'
 import { destroyContainer } from './destroy.ts'
 import { startContainer, type StartContext } from './start.ts'
 import { stopContainer } from './stop.ts'
@@ -31,15 +31,15 @@ export interface EphemeralContext extends StartContext {
   readonly signal: AbortSignal
 }
 
-export async function makeEphemeral(ctx: EphemeralContext, from: Container, options: EphemeralOptions): Promise<Container> {
+export async function makeEphemeral(ctx: EphemeralContext, from: Container, options: EphemeralOptions): Promise<Copied> {
   const { newPath, keepName, keepMac, allowRunning, hookArgs, memory, storage, rcfile } = options
   const newName = options.newName ?? freeName(ctx, from, newPath)
   const copy: CopyOptions = {
-    newName, newPath, share: true, keepName, keepMac, allowRunning, hookArgs, ephemeral: !options.keepData, relate: true, memory,
+    newName, newPath, share: true, orCopy: !memory, keepName, keepMac, allowRunning, hookArgs, ephemeral: !options.keepData, relate: true, memory,
     ...(storage === undefined ? {} : { storage }), ...(rcfile === undefined ? {} : { rcfile }),
     mounts: options.mounts(containerAt(ctx.host, newPath, newName).dir),
   }
-  return (await copyContainer(ctx, from, copy)).container
+  return copyContainer(ctx, from, copy)
 }
 
 /** Exit status as of tlxc-start. A clone that does not start is nobody's: it goes, unless it was to be kept. */

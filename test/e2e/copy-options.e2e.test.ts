@@ -1,5 +1,5 @@
 /** Options of tlxc-copy whose meaning LXC's tool shows: what is behind "--", a COMMAND, --rcfile; and what means nothing. */
-import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually, freshName, must, tlxc } from '../helpers/e2e.ts'
@@ -74,6 +74,16 @@ describe('a rename', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining(`hint: stop it first: tlxc-stop ${origin}`)])
     await must('stop', '-k', '-n', origin)
   })
+})
+
+test('an ephemeral clone of a plain directory is a copy, on which nothing depends', async () => {
+  const [plain, name] = [freshName('opt'), freshName('opt')]
+  await must('create', '-q', '-n', plain, '-t', 'busybox', '-B', 'dir')
+  await must('copy', '-n', plain, '-e', '-D', '-N', name, '--', 'sh', '-c', 'echo clone >/file')
+  const file = (of: string): string => join(lxcpath(), of, 'rootfs/file')
+  expect([existsSync(file(plain)), readFileSync(file(name), 'utf8'), existsSync(join(lxcpath(), plain, 'lxc_snapshots'))]).toEqual([false, 'clone\n', false])
+  await must('destroy', '--purge', '-n', plain)
+  await must('destroy', '--purge', '-n', name)
 })
 
 test('-m adds to -m', async () => {
