@@ -580,6 +580,30 @@ test('the check finds what is wrong, mends it, and is then content', async () =>
   expect(read(name)).toBe('base\n')
 })
 
+test('without its storage.json, or with a damaged one, a container loses nothing, and the check goes on', async () => {
+  const [name, other] = [await make(), await make()]
+  await mustSnap(name)
+  write(name, 'precious\n')
+  execFileSync('umount', [root(other)])
+  const file = join(lxcpath, name, 'storage.json')
+  const text = readFileSync(file, 'utf8')
+  for (const [damage, message] of [['{', 'it is no JSON'], [null, 'storage.json is gone']] as const) {
+    if (damage === null) rmSync(file)
+    else writeFileSync(file, damage)
+    const { code, stdout } = await tlxc('checkconfig', '-P', lxcpath, '--storage')
+    expect([code, stdout]).toEqual([1, expect.stringContaining(message)])
+    if (damage !== null) expect(stdout).toContain(`mended: ${other}: its files are not shown`)
+    await snap(other)
+    expect(read(name)).toBe('precious\n')
+  }
+  execFileSync('umount', [root(name)])
+  await tlxc('checkconfig', '-P', lxcpath, '--storage')
+  writeFileSync(file, text, { mode: 0o600 })
+  await must('checkconfig', '-P', lxcpath, '--storage')
+  expect(read(name)).toBe('precious\n')
+  for (const one of [name, other]) await must('destroy', '-P', lxcpath, '-s', '--purge', one)
+})
+
 test('the check leaves alone what people mounted', async () => {
   const name = await make('-B', 'dir')
   execFileSync('mount', ['--bind', root(name), root(name)])
