@@ -83,7 +83,7 @@ export async function copyContainer(ctx: StorageContext, original: Container, gi
     const shifted = source?.kind === 'plain' && isShifted(host, from, snapshot)
     if (shifted && options.storage === 'overlay') throw keepsItsIds(from)
     if (running && source?.kind === 'plain' && snapshot === null && !copiesAtomically(host, source, options)) throw tornCopy(from)
-    return build(host, from, to, source, snapshot, { ...options, share: options.share && (options.orCopy !== true || canShare(source)), ownRange: !shifted })
+    return build(ctx, from, to, source, snapshot, { ...options, share: options.share && (options.orCopy !== true || canShare(source)), ownRange: !shifted })
   })
 }
 
@@ -99,12 +99,12 @@ function bySnapshotPath(host: Host, original: Container, options: CopyOptions): 
 /** ownRange: its files fit any range of ids. */
 type BuildOptions = CopyOptions & { ownRange: boolean }
 
-async function build(host: Host, from: Container, to: Container, source: Source | null, snapshot: Snapshot | null, options: BuildOptions): Promise<Copied> {
+async function build({ host, signal }: StorageContext, from: Container, to: Container, source: Source | null, snapshot: Snapshot | null, options: BuildOptions): Promise<Copied> {
   const undo = new UndoStack()
   try {
     makeDirectory(host, to, undo)
     const type = options.storage ?? (source === null ? 'dir' : source.kind !== 'plain' ? 'overlay' : plainType(source.type))
-    const target: Target = { container: to, type, share: options.share, memory: options.memory === true }
+    const target: Target = { container: to, type, share: options.share, memory: options.memory === true, ...(signal === undefined ? {} : { signal }) }
     if (type === 'overlay') undo.defer(() => overlayStorage.destroy(host, { name: to.name, lxcpath: to.lxcpath, directory: to.dir }, viewOf(to.dir)))
     // Its configuration first: the id range is taken from then on.
     await writeConfig(host, from, to, source === null ? null : `${type === 'overlay' ? 'dir' : type}:${viewOf(to.dir)}`, snapshot, options)

@@ -1,9 +1,9 @@
 /** What cron and timeout(1) do to a command: nearly no environment, closed streams, signals; and the examples for it in etc/. */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { binDir, must, repoRoot, run, tlxc, type Result } from '../helpers/e2e.ts'
+import { binDir, eventually, must, repoRoot, run, tlxc, type Result } from '../helpers/e2e.ts'
 
 let scratch = ''
 let lxcpath = ''
@@ -83,6 +83,22 @@ test('an export that timeout(1) ends, which signals twice, leaves no file', asyn
   const { code, stderr } = await run('timeout', ['-s', 'INT', '0.4', join(binDir, 'tlxc-export'), '-P', lxcpath, 'web', join(scratch, 'out/web.tlxc'), '--level', '19'])
   expect([code, stderr]).toEqual([124, 'tlxc-export: web: interrupted by SIGINT\n'])
   expect(readdirSync(join(scratch, 'out'))).toEqual([])
+  rmSync(root('web', 'data/big'))
+})
+
+test('a full copy ends with its command, also when that alone is signalled, and nothing of it stays', async () => {
+  writeFileSync(root('web', 'data/big'), Buffer.alloc(400 << 20, 'x'))
+  const entries = (): string[] => readdirSync(join(lxcpath, '.pool')).filter((name) => name.startsWith('t'))
+  const before = entries()
+  const child = spawn(join(binDir, 'tlxc-copy'), ['-P', lxcpath, '-n', 'web', '-N', 'web2'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const begun = (): boolean => entries().some((name) => !before.includes(name) && existsSync(join(lxcpath, '.pool', name, 'data')))
+  await eventually('it copies', () => Promise.resolve(begun() || child.exitCode !== null))
+  child.kill('SIGTERM')
+  expect([await ended, stderr]).toEqual([143, 'tlxc-copy: web: interrupted by SIGTERM\n'])
+  expect([existsSync(join(lxcpath, 'web2')), entries()]).toEqual([false, before])
   rmSync(root('web', 'data/big'))
 })
 
