@@ -41,6 +41,9 @@ export async function runTask(task: Task, request: TaskRequest): Promise<number>
   const { ctx, args, selection, many, positionals } = request
   const allowed = task === 'restore' || task === 'diff' ? 1 : 0
   if (positionals.length > allowed) throw new TlxcError('USAGE', `unexpected argument '${positionals[allowed] ?? ''}'`, { hint: `${ctx.program} --help lists the options` })
+  const newNames = task === 'restore' ? [args.options.newname, ...positionals].filter((one) => one !== undefined) : []
+  if (newNames.length > 1) throw new TlxcError('USAGE', `cannot restore to two names: ${newNames.join(' and ')}`, { hint: 'give one of them' })
+  if (newNames.length > 0 && many) throw new TlxcError('USAGE', `cannot make one container "${String(newNames[0])}" of several`, { hint: 'restore them one by one' })
   const input = { ...request, comment: await readComment(args, ctx), keep: keepOf(args) }
   const containers = await selectContainers(ctx.host, ctx.lxcpath, selection)
   for (const container of containers) await loadRcfile(args, ctx, container)

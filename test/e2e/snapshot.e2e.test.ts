@@ -512,6 +512,20 @@ describe('destroy', () => {
     expect(read(name)).toBe('x')
   })
 
+  test.each([
+    [['--undo', '--empty-trash'], '--undo means nothing with --empty-trash'],
+    [['--undo', '--purge', 'kept'], '--purge means nothing with --undo'],
+    [['--empty-trash', '-f'], '--force means nothing with --empty-trash'],
+    [['--empty-trash', 'kept'], 'cannot empty the trash of "kept" alone'],
+  ])('with %j deletes nothing', async (args, message) => {
+    const name = await make()
+    await must('destroy', '-P', lxcpath, name)
+    const { code, stderr } = await tlxc('destroy', '-P', lxcpath, ...args)
+    expect([code, stderr]).toEqual([1, expect.stringMatching(new RegExp(`${message}[^]*hint: `))])
+    await must('destroy', '-P', lxcpath, '--undo', name)
+    await must('destroy', '-P', lxcpath, '--purge', name)
+  })
+
   test('names who sits in the files, and then does nothing', async () => {
     const name = await make()
     const fd = execFileSync('sh', ['-c', `exec 9>>${root(name, 'data/file')}; sleep 30 >/dev/null 2>&1 & echo $!`]).toString().trim()
@@ -532,6 +546,8 @@ describe('wrong input', () => {
     [['--undo'], 'nothing is put aside'],
     [['-n', 'other', '-d', 'ALL'], "unexpected second name 'other'"],
     [['--keep-last', '3'], '--keep-last means nothing here'],
+    [['-r', 'snap0', '-N', 'one', 'two'], 'cannot restore to two names: one and two'],
+    [['--all', '-r', 'snap0', '-N', 'one'], 'cannot make one container "one" of several'],
     [['-c', '/nowhere'], 'cannot read the comment "/nowhere"'],
   ])('%j', async (args, message) => {
     const name = await make()
