@@ -4,7 +4,7 @@ import { TlxcError } from '../errors.ts'
 import { copyContainer, type Copied, type CopyOptions } from './copy.ts'
 import { destroyContainer } from './destroy.ts'
 import { startContainer, type StartContext } from './start.ts'
-import { stopContainer } from './stop.ts'
+import { stopContainer, type StopOptions } from './stop.ts'
 import { containerAt, type Container } from './store.ts'
 
 export interface EphemeralOptions {
@@ -71,10 +71,20 @@ export async function runInEphemeral(ctx: EphemeralContext, container: Container
   const request = attachRequest(options, { name: container.name, socket: `${container.runDir}/command` })
   const env = Object.entries(attachEnvironment(options.environment, [], {})).map(([name, value]) => `${name}=${value}`)
   const { exitCode } = await host.runNative(`${host.paths.libexec}/attach`, [JSON.stringify({ ...request, env })], { stdio: 'inherit', wait: true })
-  await stopContainer(host, container, { mode: 'shutdown', timeoutMs: 60_000, lockTimeoutMs: ctx.lockTimeoutMs, signal }).catch((error: unknown) => {
-    // The program was poweroff, or its like.
-    if (!(error instanceof TlxcError) || error.code !== 'NOT_RUNNING') throw error
-  })
+  const stop = (how: Pick<StopOptions, 'mode' | 'timeoutMs' | 'signal'>): Promise<unknown> =>
+    stopContainer(host, container, { ...how, lockTimeoutMs: ctx.lockTimeoutMs }).catch((error: unknown) => {
+      // The program was poweroff, or its like.
+      if (!(error instanceof TlxcError) || error.code !== 'NOT_RUNNING') throw error
+    })
+  try {
+    signal.throwIfAborted()
+    await stop({ mode: 'shutdown', timeoutMs: 60_000, signal })
+  } catch (error) {
+    if (!signal.aborted) throw error
+    // Whoever wanted it is gone; it must not stay for ever.
+    await stop({ mode: 'kill', timeoutMs: null, signal: new AbortController().signal })
+    throw signal.reason
+  }
   return exitCode ?? 1
 }
 

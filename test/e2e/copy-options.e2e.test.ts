@@ -2,7 +2,7 @@
 import { appendFileSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually, freshName, must, tlxc } from '../helpers/e2e.ts'
+import { binDir, eventually, freshName, must, run, tlxc } from '../helpers/e2e.ts'
 
 const lxcpath = (): string => join(process.env['TLXC_ROOT'] ?? '', 'var/lib/tlxc')
 const config = (name: string): string => join(lxcpath(), name, 'config')
@@ -40,6 +40,14 @@ describe('a COMMAND in an ephemeral clone', () => {
     expect(hookWords()).toBe(`${name} lxc clone sh -c echo in $(hostname); exit 7\n`)
     await eventually('its monitor removes it', async () => !(await must('ls', '-1')).split('\n').includes(name))
   })
+})
+
+test('an ephemeral clone goes with a COMMAND that is interrupted', async () => {
+  const name = freshName('opt')
+  const { code, stderr } = await run('timeout', ['-s', 'INT', '3', join(binDir, 'tlxc-copy'), '-n', origin, '-e', '-N', name, '--', 'sleep', '60'])
+  expect([code, stderr]).toEqual([124, `tlxc-copy: ${origin}: interrupted by SIGINT\n`])
+  await eventually('its monitor removes it', async () => !(await must('ls', '-1')).split('\n').includes(name))
+  hookWords()
 })
 
 test('without -e, what is behind -- is for the clone hook alone', async () => {

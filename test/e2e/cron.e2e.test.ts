@@ -123,6 +123,12 @@ describe('the file of a comment', () => {
   })
 })
 
+test('a shell whose directory is no more, as after a restore, can still call the commands', async () => {
+  const gone = join(scratch, 'gone')
+  const { code, stdout, stderr } = await run('/bin/sh', ['-c', `mkdir ${gone} && cd ${gone} && rmdir ${gone} && ${binDir}/tlxc-ls -P ${lxcpath} -1`])
+  expect([code, stdout, stderr]).toEqual([0, 'web\n', ''])
+})
+
 test('what is told of several containers says of which', async () => {
   await must('create', '-P', lxcpath, '-q', '-n', 'bare', '-t', join(scratch, 'tiny'))
   expect(await must('snapshot', '-P', lxcpath, '--all', '--prune', '--keep-last', '1', '--dry-run')).toMatch(/^bare:\nNo snapshots\nweb:\nNAME/)
