@@ -21,6 +21,7 @@ export default defineCommand({
     undo: { value: 'none', describe: 'Bring the container of this name that was destroyed last back' },
     'empty-trash': { value: 'none', describe: 'Delete everything that could be brought back; needs no name' },
     rcfile: RCFILE,
+    made: { value: 'required', argument: 'MADE', describe: 'Only the container that was made so; what a monitor gives for an ephemeral one', hidden: true },
   },
   nameMode: 'optional',
   examples: [
@@ -48,6 +49,7 @@ export default defineCommand({
       snapshots: options.snapshots === true,
       purge: options.purge === true,
       ...rcfilePath(args, ctx),
+      ...(typeof options.made === 'string' ? { made: options.made } : {}),
     })
     if (ctx.json) ctx.stdout.write(renderJson('destroy', { container, purged: [] }))
   },

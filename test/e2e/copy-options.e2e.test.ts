@@ -1,8 +1,8 @@
 /** Options of tlxc-copy whose meaning LXC's tool shows: what is behind "--", a COMMAND, --rcfile; and what means nothing. */
-import { appendFileSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { binDir, eventually, freshName, must, run, tlxc } from '../helpers/e2e.ts'
+import { binDir, eventually, freshName, must, run as runProgram, tlxc } from '../helpers/e2e.ts'
 
 const lxcpath = (): string => join(process.env['TLXC_ROOT'] ?? '', 'var/lib/tlxc')
 const config = (name: string): string => join(lxcpath(), name, 'config')
@@ -44,9 +44,26 @@ describe('a COMMAND in an ephemeral clone', () => {
 
 test('an ephemeral clone goes with a COMMAND that is interrupted', async () => {
   const name = freshName('opt')
-  const { code, stderr } = await run('timeout', ['-s', 'INT', '3', join(binDir, 'tlxc-copy'), '-n', origin, '-e', '-N', name, '--', 'sleep', '60'])
+  const { code, stderr } = await runProgram('timeout', ['-s', 'INT', '3', join(binDir, 'tlxc-copy'), '-n', origin, '-e', '-N', name, '--', 'sleep', '60'])
   expect([code, stderr]).toEqual([124, `tlxc-copy: ${origin}: interrupted by SIGINT\n`])
   await eventually('its monitor removes it', async () => !(await must('ls', '-1')).split('\n').includes(name))
+  hookWords()
+})
+
+test('what destroys an ephemeral clone destroys no later container of its name', async () => {
+  const name = freshName('opt')
+  await must('copy', '-n', origin, '-e', '-N', name)
+  const run = join(process.env['TLXC_ROOT'] ?? '', 'run/tlxc')
+  const plan = readdirSync(run).map((hash) => join(run, hash, name, 'plan.json')).find((file) => existsSync(file)) ?? ''
+  const { after_stop: argv } = JSON.parse(readFileSync(plan, 'utf8')) as { after_stop: string[] }
+  await must('stop', '-k', '-n', name)
+  await eventually('its monitor removes it', () => Promise.resolve(!existsSync(join(lxcpath(), name))))
+  await must('copy', '-n', origin, '-s', '-N', name)
+  // As if it came late.
+  const [file = '', ...args] = argv
+  expect(await runProgram(file, args)).toMatchObject({ code: 0, stderr: '' })
+  expect(existsSync(config(name))).toBe(true)
+  await must('destroy', '--purge', '-n', name)
   hookWords()
 })
 
