@@ -31,12 +31,25 @@ static int find_executable(char path[static PATH_MAX])
 	return 0;
 }
 
+/*
+ * The runtime refuses to start in a directory that is no more, as that of a shell in a root file system after a restore. Nothing is lost:
+ * relative paths lead nowhere from there.
+ */
+static void leave_deleted_directory(void)
+{
+	char cwd[PATH_MAX];
+
+	if (!getcwd(cwd, sizeof(cwd)) && errno == ENOENT && chdir("/") < 0)
+		perror("chdir");
+}
+
 int main(int argc, char *argv[])
 {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL, *name = slash ? slash + 1 : argc > 0 ? argv[0] : "tlxc";
 	char path[PATH_MAX] = "its executable";
 	int r = find_executable(path);
 
+	leave_deleted_directory();
 	if (r == 0) {
 		if (setenv("BUN_JSC_useJIT", "0", 1) == 0)
 			execv(path, argv);

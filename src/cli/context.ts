@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { realPath } from '../host/real-path.ts'
 import type { Command, Context, ParsedArgs } from './command.ts'
 import { defaultLogFile, makeLogger, parseLevel } from './logger.ts'
 
@@ -36,7 +37,7 @@ export async function makeContext(
     cwd,
     signal,
     name: parsed.name,
-    lxcpath: await lxcpathOf(options.lxcpath, around),
+    lxcpath: realPath(host.fs, await lxcpathOf(options.lxcpath, around)),
     quiet,
     json: command.json === true && options.json === true,
     lockTimeoutMs: 1000 * parseSeconds('lock-timeout', options['lock-timeout'], DEFAULT_LOCK_TIMEOUT_S),

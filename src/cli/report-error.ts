@@ -38,7 +38,7 @@ export function reportError(thrown: unknown, to: Reporter): number {
 }
 
 function errorAsText(error: unknown, to: Reporter): string {
-  const prefix = to.name === '' ? `${to.program}: ` : `${to.program}: ${to.name}: `
+  const prefix = to.name === '' ? `${to.program}: ` : `${to.program}: ${printable(to.name)}: `
   if (error instanceof TlxcError) {
     return `${prefix}${printable(error.message)}\n${error.hint === undefined ? '' : dim(`${to.program}: hint: ${printable(error.hint)}`, to)}`
   }
@@ -57,9 +57,9 @@ function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
-/** Output of hooks, paths and names may hold what a terminal takes for a command (escape sequences). */
+/** Output of hooks, paths and names may hold what a terminal takes for a command (escape sequences), or what makes two lines of one. */
 function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, '?')
+  return text.replace(/[^\P{Cc}\t]/gu, '?')
 }
 
 /** Colour for people only: a terminal, no NO_COLOR (no-color.org), no dumb terminal. */

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { defineCommand } from '../cli/command.ts'
 import { TlxcError } from '../errors.ts'
+import { realPath } from '../host/real-path.ts'
 
 export default defineCommand({
   name: 'clone',
@@ -39,8 +40,10 @@ export default defineCommand({
     const run = await import('./copy-run.ts')
     const [stray] = ['snapshot', 'backingstore', 'newpath'].filter((key) => options[key] !== undefined)
     if (options.rename === true && stray !== undefined) throw new TlxcError('USAGE', `--${stray} means nothing with -R`, { hint: 'a container that is renamed stays where and as it is' })
+    const [hookOption] = args.rest ?? []
+    if (options.rename === true && hookOption !== undefined) throw new TlxcError('USAGE', `hook option '${hookOption}' means nothing with -R`, { hint: 'a rename runs no clone hook; leave it out' })
     if (options.rename === true) return run.runRename(ctx, orig, copy, options.keepname === true)
-    const newPath = typeof options.newpath === 'string' ? resolve(ctx.cwd, options.newpath) : ctx.lxcpath
+    const newPath = typeof options.newpath === 'string' ? realPath(ctx.host.fs, resolve(ctx.cwd, options.newpath)) : ctx.lxcpath
     const how = await run.runCopy(ctx, {
       name: orig, lxcpath: ctx.lxcpath, newName: copy, newPath, share: options.snapshot === true, ...run.storageOf(options.backingstore),
       allowRunning: false, keepName: options.keepname === true, keepMac: options.keepmac === true, hookArgs: args.rest ?? [],

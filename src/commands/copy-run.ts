@@ -16,6 +16,7 @@ export interface CopyRequest {
   newPath: string
   share: boolean
   storage?: 'overlay' | 'dir' | 'btrfs'
+  rcfile?: string
   allowRunning: boolean
   keepName: boolean
   keepMac: boolean
@@ -48,6 +49,7 @@ export interface EphemeralRequest {
   keepData: boolean
   memory: boolean
   storage?: 'overlay' | 'dir' | 'btrfs'
+  rcfile?: string
   keepName: boolean
   keepMac: boolean
   allowRunning: boolean
@@ -62,11 +64,11 @@ export async function runEphemeral(ctx: Context, request: EphemeralRequest): Pro
   const from = containerAt(ctx.host, ctx.lxcpath, request.name)
   requireDefined(ctx.host, from)
   const extra = request.mounts === null ? [] : parseMounts(request.mounts)
-  const container = await makeEphemeral(ctx, from, { ...request, mounts: (directory) => extra.map((mount) => entryOf(ctx, mount, directory)) })
+  const { container, shared } = await makeEphemeral(ctx, from, { ...request, mounts: (directory) => extra.map((mount) => entryOf(ctx, mount, directory)) })
   for (const mount of extra) if (mount.kind === 'overlay') ctx.log.info(`${mount.source} is covered by an overlay`)
   if (!ctx.json) ctx.stdout.write(`Created ${container.name} as clone of ${from.name}\n${request.memory ? IN_MEMORY : ''}`)
   const exitCode = request.command.length === 0 ? await startEphemeral(ctx, container, request) : await startAndRun()
-  if (ctx.json) ctx.stdout.write(renderJson('copy', { task: 'ephemeral', name: container.name, lxcpath: container.lxcpath, origin: from.name, shared: true, exit_code: exitCode }))
+  if (ctx.json) ctx.stdout.write(renderJson('copy', { task: 'ephemeral', name: container.name, lxcpath: container.lxcpath, origin: from.name, shared, exit_code: exitCode }))
   return exitCode
 
   async function startAndRun(): Promise<number> {

@@ -1,5 +1,5 @@
 /** tlxc-destroy */
-import { defineCommand, type Context } from '../cli/command.ts'
+import { defineCommand, type Context, type ParsedArgs } from '../cli/command.ts'
 import { destroyContainer } from '../container/destroy.ts'
 import { purgeTrash, undoDestroy } from '../container/trash.ts'
 import { TlxcError } from '../errors.ts'
@@ -21,6 +21,7 @@ export default defineCommand({
     undo: { value: 'none', describe: 'Bring the container of this name that was destroyed last back' },
     'empty-trash': { value: 'none', describe: 'Delete everything that could be brought back; needs no name' },
     rcfile: RCFILE,
+    made: { value: 'required', argument: 'MADE', describe: 'Only the container that was made so; what a monitor gives for an ephemeral one', hidden: true },
   },
   nameMode: 'optional',
   examples: [
@@ -33,6 +34,7 @@ export default defineCommand({
 
   async run(args, ctx) {
     const { options } = args
+    refuse(args, ctx.name)
     if (options['empty-trash'] === true) return emptyTrash(ctx)
     if (ctx.name === '') throw new TlxcError('USAGE', 'No container name specified', { hint: `give it as the first argument: ${ctx.program} NAME` })
     if (options.undo === true) {
@@ -47,10 +49,20 @@ export default defineCommand({
       snapshots: options.snapshots === true,
       purge: options.purge === true,
       ...rcfilePath(args, ctx),
+      ...(typeof options.made === 'string' ? { made: options.made } : {}),
     })
     if (ctx.json) ctx.stdout.write(renderJson('destroy', { container, purged: [] }))
   },
 })
+
+/** What is told to bring back must not be deleted by another word on the line, nor the whole trash for one name. */
+function refuse({ options }: ParsedArgs, name: string): void {
+  const [task, second] = ['empty-trash', 'undo'].filter((key) => options[key] === true)
+  if (task === undefined) return
+  const stray = second ?? ['force', 'snapshots', 'purge', 'rcfile'].find((key) => options[key] !== undefined)
+  if (stray !== undefined) throw new TlxcError('USAGE', `--${stray} means nothing with --${task}`, { hint: 'give one of them' })
+  if (task === 'empty-trash' && name !== '') throw new TlxcError('USAGE', `cannot empty the trash of "${name}" alone: --empty-trash deletes everything in it`, { hint: 'leave the name out, if that is meant' })
+}
 
 async function emptyTrash(ctx: Context): Promise<void> {
   const purged = await purgeTrash(ctx.host, ctx.lxcpath)

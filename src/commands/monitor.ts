@@ -2,6 +2,7 @@
 import { defineCommand, type Context } from '../cli/command.ts'
 import { TlxcError } from '../errors.ts'
 import { EXIT } from '../exit-codes.ts'
+import { realPath } from '../host/real-path.ts'
 import { listenEvents } from '../monitor/events.ts'
 import type { Event } from '../protocol/generated.ts'
 import { renderJson } from '../render/json.ts'
@@ -74,7 +75,7 @@ function namePattern(text: string): RegExp {
 
 function pathsOf(given: unknown, ctx: Context): string[] {
   if (!Array.isArray(given) || given.length < 2) return [ctx.lxcpath]
-  return given.map((path) => absolute(String(path), ctx.cwd))
+  return given.map((path) => realPath(ctx.host.fs, absolute(String(path), ctx.cwd)))
 }
 
 function absolute(path: string, cwd: string): string {

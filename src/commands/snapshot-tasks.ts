@@ -1,20 +1,30 @@
 /** What tlxc-snapshot does, one function a task. */
-import { resolve } from 'node:path'
 import type { Context, ParsedArgs } from '../cli/command.ts'
 import { systemTrouble } from '../cli/system-error.ts'
 import { ValueError } from '../config/codecs/codec.ts'
 import { duration } from '../config/codecs/duration.ts'
-import { errnoOf, TlxcError } from '../errors.ts'
+import { TlxcError } from '../errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import { selectContainers, type Selection } from '../container/select.ts'
 import type { Container } from '../container/store.ts'
 import { renderJson } from '../render/json.ts'
 import { startProgress } from '../render/progress.ts'
-import { loadRcfile } from './rcfile.ts'
+import { RETENTION_RULES, type Retention, type RetentionRule } from '../storage/retention.ts'
+import { loadRcfile, rcfilePath } from './rcfile.ts'
+import { readComment } from './snapshot-comment.ts'
 
 export type Task = 'take' | 'list' | 'tree' | 'restore' | 'undo' | 'destroy' | 'diff' | 'browse' | 'release' | 'prune' | 'squash'
 
-export interface TaskInput {
+/** What the options say, read once, before the first container. */
+interface Given {
+  comment: string | null
+  /** null: the configuration decides. */
+  keep: Retention | null
+  /** How long a restore can be taken back, milliseconds; null: the configuration decides. */
+  keepUndo: number | null
+}
+
+export interface TaskRequest {
   args: ParsedArgs
   ctx: Context
   selection: Selection
@@ -25,14 +35,20 @@ export interface TaskInput {
   many: boolean
 }
 
+type TaskInput = TaskRequest & Given
+
 /** One element of "results" of tlxc/snapshot/1, without the container's name. */
 export type TaskResult = Record<string, unknown>
 type Act = (container: Container, input: TaskInput) => Promise<TaskResult>
 
-export async function runTask(task: Task, input: TaskInput): Promise<number> {
-  const { ctx, args, selection, many, positionals } = input
+export async function runTask(task: Task, request: TaskRequest): Promise<number> {
+  const { ctx, args, selection, many, positionals } = request
   const allowed = task === 'restore' || task === 'diff' ? 1 : 0
   if (positionals.length > allowed) throw new TlxcError('USAGE', `unexpected argument '${positionals[allowed] ?? ''}'`, { hint: `${ctx.program} --help lists the options` })
+  const newNames = task === 'restore' ? [args.options.newname, ...positionals].filter((one) => one !== undefined) : []
+  if (newNames.length > 1) throw new TlxcError('USAGE', `cannot restore to two names: ${newNames.join(' and ')}`, { hint: 'give one of them' })
+  if (newNames.length > 0 && many) throw new TlxcError('USAGE', `cannot make one container "${String(newNames[0])}" of several`, { hint: 'restore them one by one' })
+  const input = { ...request, comment: await readComment(args, ctx), keep: keepOf(args), keepUndo: keepUndoOf(args) }
   const containers = await selectContainers(ctx.host, ctx.lxcpath, selection)
   for (const container of containers) await loadRcfile(args, ctx, container)
   const results: TaskResult[] = []
@@ -58,9 +74,9 @@ export async function runTask(task: Task, input: TaskInput): Promise<number> {
 
 const ACTS: Readonly<Record<Task, Act>> = { take, list, tree, restore, undo, destroy, diff, browse, release, prune, squash }
 
-async function take(container: Container, { args, ctx, snapshot }: TaskInput): Promise<TaskResult> {
+async function take(container: Container, { args, ctx, snapshot, comment }: TaskInput): Promise<TaskResult> {
   const { takeSnapshot } = await import('../container/take-snapshot.ts')
-  const taken = await takeSnapshot(ctx, container, { name: snapshot, comment: commentOf(args, ctx) })
+  const taken = await takeSnapshot(ctx, container, { name: snapshot, comment, ...rcfilePath(args, ctx) })
   const sync = `${milliseconds(taken.syncUs)} of writing out what was dirty`
   if (taken.frozenUs === null) ctx.log.info(`${container.name}: ${taken.name}, ${sync}`)
   else if (!ctx.json && !ctx.quiet && ctx.stdout.isTTY) {
@@ -83,31 +99,26 @@ function milliseconds(us: number): string {
 /** From here on a hot file is worth a word, bytes. */
 const LARGE = 64e6
 
-function commentOf({ options }: ParsedArgs, ctx: Context): string | null {
-  if (typeof options.message === 'string') return `${options.message}\n`
-  if (typeof options.comment !== 'string') return null
-  const file = resolve(ctx.cwd, options.comment)
-  try {
-    return ctx.host.fs.readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new TlxcError('IO', `cannot read the comment "${file}": ${errnoOf(error) ?? 'it failed'}`, { cause: error, hint: 'name a readable file with -c' })
-  }
-}
-
-async function list(container: Container, { args, ctx }: TaskInput): Promise<TaskResult> {
+async function list(container: Container, { args, ctx, many }: TaskInput): Promise<TaskResult> {
   const { viewSnapshots } = await import('../container/view-snapshots.ts')
   const { renderSnapshots, snapshotAsJson } = await import('../render/snapshot.ts')
   const { snapshots } = await viewSnapshots(ctx.host, container, { sizes: false })
-  if (!ctx.json) ctx.stdout.write(renderSnapshots(snapshots, args.options.showcomments === true))
+  // A line names the directory, and so the container; that there are none does not.
+  if (!ctx.json) ctx.stdout.write(`${snapshots.length === 0 ? heading(container, many) : ''}${renderSnapshots(snapshots, args.options.showcomments === true)}`)
   return { snapshots: snapshots.map(snapshotAsJson) }
 }
 
-async function tree(container: Container, { ctx }: TaskInput): Promise<TaskResult> {
+async function tree(container: Container, { ctx, many }: TaskInput): Promise<TaskResult> {
   const { viewSnapshots } = await import('../container/view-snapshots.ts')
   const { asideAsJson, renderSnapshotTree, snapshotAsJson } = await import('../render/snapshot.ts')
   const { snapshots, now, aside } = await viewSnapshots(ctx.host, container, { sizes: true })
-  if (!ctx.json) ctx.stdout.write(renderSnapshotTree(snapshots, now ?? undefined, aside))
+  if (!ctx.json) ctx.stdout.write(`${heading(container, many)}${renderSnapshotTree(snapshots, now ?? undefined, aside)}`)
   return { snapshots: snapshots.map(snapshotAsJson), aside: asideAsJson(aside) }
+}
+
+/** Snapshots of all containers are called alike. */
+function heading({ name }: Container, many: boolean): string {
+  return many ? `${name}:\n` : ''
 }
 
 async function restore(container: Container, { args, ctx, positionals }: TaskInput): Promise<TaskResult> {
@@ -134,11 +145,11 @@ async function destroy(container: Container, { args, ctx }: TaskInput): Promise<
   return { destroyed: await deleteSnapshots(ctx, container, name === 'ALL' ? null : [name]) }
 }
 
-async function diff(container: Container, { args, ctx, positionals }: TaskInput): Promise<TaskResult> {
+async function diff(container: Container, { args, ctx, positionals, many }: TaskInput): Promise<TaskResult> {
   const { diffSnapshots } = await import('../container/diff.ts')
   const { renderChanges, changesAsJson } = await import('../render/changes.ts')
   const changes = await diffSnapshots(ctx, container, String(args.options.diff), positionals[0] ?? null)
-  if (!ctx.json) ctx.stdout.write(renderChanges(changes))
+  if (!ctx.json) ctx.stdout.write(`${heading(container, many)}${renderChanges(changes)}`)
   return { changes: changesAsJson(changes) }
 }
 
@@ -155,19 +166,18 @@ async function release(container: Container, { args, ctx }: TaskInput): Promise<
   return { path: null }
 }
 
-async function prune(container: Container, { args, ctx }: TaskInput): Promise<TaskResult> {
+async function prune(container: Container, { args, ctx, keep, keepUndo, many }: TaskInput): Promise<TaskResult> {
   const { pruneSnapshots } = await import('../container/prune.ts')
   const { asidePruneAsJson, pruneAsJson, renderPrune } = await import('../render/snapshot.ts')
   const dryRun = args.options['dry-run'] === true
-  const { decisions, aside } = await pruneSnapshots(ctx, container, { snapshots: keepOf(args), undo: keepUndoOf(args) }, dryRun)
-  if (!ctx.json && (dryRun || (ctx.stdout.isTTY && !ctx.quiet))) ctx.stdout.write(renderPrune(decisions, dryRun ? 'remove' : 'removed', aside))
+  const { decisions, aside } = await pruneSnapshots(ctx, container, { snapshots: keep, undo: keepUndo }, dryRun)
+  if (!ctx.json && (dryRun || (ctx.stdout.isTTY && !ctx.quiet))) ctx.stdout.write(`${heading(container, many)}${renderPrune(decisions, dryRun ? 'remove' : 'removed', aside)}`)
   return { dry_run: dryRun, decisions: decisions.map(pruneAsJson), aside: asidePruneAsJson(aside) }
 }
 
-/** Undefined where no --keep-… was given: the configuration decides. */
-function keepOf({ options }: ParsedArgs): Record<string, number> | null {
-  const keep: Record<string, number> = {}
-  for (const rule of ['last', 'hourly', 'daily', 'weekly', 'monthly']) {
+function keepOf({ options }: ParsedArgs): Retention | null {
+  const keep: Partial<Record<RetentionRule, number>> = {}
+  for (const rule of RETENTION_RULES) {
     const text = options[`keep-${rule}`]
     if (typeof text !== 'string') continue
     if (!/^\d{1,5}$/.test(text)) throw new TlxcError('USAGE', `invalid value '${text}' of --keep-${rule}`, { hint: 'give a number, such as 7' })
@@ -176,7 +186,6 @@ function keepOf({ options }: ParsedArgs): Record<string, number> | null {
   return Object.keys(keep).length === 0 ? null : keep
 }
 
-/** null: the configuration decides. */
 function keepUndoOf({ options }: ParsedArgs): number | null {
   const text = options['keep-undo']
   if (typeof text !== 'string') return null

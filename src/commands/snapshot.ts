@@ -54,7 +54,7 @@ export default defineCommand({
     'keep-undo': { value: 'required', argument: 'AGE', describe: 'With --prune: keep what --undo takes back for AGE, such as 2d or 12h (default 7d, or as configured)' },
     'dry-run': { value: 'none', describe: 'With --prune: show what would go, and destroy nothing' },
     squash: { value: 'none', describe: 'Merge the layers of the stopped container above its base' },
-    rcfile: { value: 'required', argument: 'FILE', describe: 'Read FILE as well; it must be there and whole', complete: 'file' },
+    rcfile: { value: 'required', argument: 'FILE', describe: 'Give the snapshot the configuration in FILE; with a task it must be there and whole', complete: 'file' },
   },
   examples: [
     { command: 'tlxc-snapshot -n c7', describe: 'Take one, running or not' },
@@ -63,7 +63,7 @@ export default defineCommand({
     { command: 'tlxc-snapshot -n c7 -r snap1', describe: 'Go back to snap1' },
     { command: 'tlxc-snapshot -n c7 --undo', describe: 'That was the wrong one' },
     { command: 'tlxc-snapshot -n c7 -r snap1 -N c8', describe: 'Make a container of snap1' },
-    { command: 'tlxc-snapshot --running -q', describe: 'From cron: a snapshot of all that run' },
+    { command: 'tlxc-snapshot --running', describe: 'From cron: a snapshot of all that run; nothing is said but what goes wrong' },
     { command: 'tlxc-snapshot --all --prune --dry-run', describe: 'What a prune would destroy, and why' },
     { command: 'tlxc-snapshot --all --prune --keep-daily 7 --keep-weekly 4', describe: 'From cron: keep seven days and four weeks' },
   ],

@@ -47,7 +47,13 @@ export async function checkStorage(ctx: DestroyContext, lxcpath: string, mend: b
   for (const container of containers.filter((one) => host.fs.existsSync(one.dir) && !isPartial(host, one))) await checkContainer(ctx, container, mend, found)
   await checkMounts(host, lxcpath, mend, found)
   await checkTrash(host, lxcpath, mend, found)
-  await checkEntries(host, lxcpath, mend, found)
+  try {
+    await checkEntries(host, lxcpath, mend, found)
+  } catch (error) {
+    // What a damaged file refers to is unknown: nothing is removed, and the rest was looked at.
+    if (!(error instanceof TlxcError)) throw error
+    if (found.every(({ message }) => message !== error.message)) found.push({ kind: 'damaged', subject: lxcpath, message: error.message, mended: false })
+  }
   return found
 }
 
@@ -104,6 +110,7 @@ async function checkLocked(ctx: DestroyContext, container: Container, mend: bool
     if (mend) await forgetClones(host, container, dead)
   }
   const stack = readStack(host, dir)
+  if (stack === null && ourMountPoints(host).includes(viewOf(dir))) tell('damaged', 'its storage.json is gone: restore it from a backup; what is mounted on its rootfs tells the names in it', false)
   if (stack === null || !isComplete(host, container, stack, tell)) return
   if (running) return
   if (mountPoints(host).includes(viewOf(dir))) {
@@ -132,7 +139,7 @@ async function checkMounts(host: Host, lxcpath: string, mend: boolean, found: St
     const [, name = '', rest = ''] = /^([^/]+)\/(.*)$/.exec(path.slice(lxcpath.length + 1)) ?? []
     const view = rest === 'rootfs' || /^snaps\/[^/]+\/rootfs$/.test(rest)
     const inPool = name === '.pool' && kindOf(rest) === 'temporary' && !readClaims(host, poolDir(lxcpath)).alive.has(rest)
-    const orphan = view && !name.startsWith('.') && !host.fs.existsSync(`${lxcpath}/${name}/storage.json`)
+    const orphan = view && !name.startsWith('.') && !['storage.json', 'config'].some((file) => host.fs.existsSync(`${lxcpath}/${name}/${file}`))
     if (!orphan && !inPool) continue
     if (mend) await runStorage(host, [{ op: 'unmount', path }])
     found.push({ kind: 'stale-mount', subject: path, message: 'it is mounted for nobody', mended: mend })

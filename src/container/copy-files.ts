@@ -1,6 +1,7 @@
 /** The files of a copy: layers shared with the original, or a copy that depends on nothing. */
 import { errnoOf, TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { interruptibleExec } from '../host/interruptible-exec.ts'
 import { withEntries } from '../storage/entries.ts'
 import { runCompose, runStorage } from '../storage/native.ts'
 import { poolDir, writeLayerMeta } from '../storage/pool.ts'
@@ -30,6 +31,7 @@ export interface Target {
   share: boolean
   /** What it writes while it runs goes to memory. */
   memory: boolean
+  signal?: AbortSignal
 }
 
 export function sourceOf(host: Host, container: Container, layered: Layered | null, snapshot: Snapshot | null, running: boolean): Source {
@@ -92,7 +94,7 @@ async function copyLayers(host: Host, from: Container, source: Exclude<Source, {
   try {
     await withEntries(host, from.lxcpath, async (entries) => {
       const out = entries.temporary()
-      await runCompose(host, { pool, layers: [...layers], keep_whiteouts: false, out, reflink: true })
+      await runCompose(interruptibleExec(host, target.signal), { pool, layers: [...layers], keep_whiteouts: false, out, reflink: true })
       await settle(host, `${pool}/${out}`, target, `copy of ${from.name}`)
     })
   } finally {
@@ -105,12 +107,13 @@ async function copyPlain(host: Host, { path, type }: { path: string; type: strin
   if (target.type !== 'overlay') {
     // Within one kind the driver knows a faster way.
     const driver = findStorage(type === target.type ? type : target.type)
-    await driver?.copy(host, path, viewOf(container.dir))
+    // That of btrfs also puts in order what failed.
+    await driver?.copy(target.type === 'dir' ? interruptibleExec(host, target.signal) : host, path, viewOf(container.dir))
     return
   }
   await withEntries(host, container.lxcpath, async (entries) => {
     const out = entries.temporary()
-    await copyTree(host, path, `${entries.pool}/${out}`)
+    await copyTree(interruptibleExec(host, target.signal), path, `${entries.pool}/${out}`)
     await settle(host, `${entries.pool}/${out}`, target, `copy of ${path}`)
   })
 }

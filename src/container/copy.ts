@@ -39,6 +39,8 @@ export interface CopyOptions {
   fromSnapshot?: string
   /** -B; default: as the original. */
   storage?: 'overlay' | 'dir' | 'btrfs'
+  /** Take this configuration instead of the original's (--rcfile). */
+  rcfile?: string
   /** Although it is running. */
   allowRunning?: boolean
   keepName?: boolean
@@ -81,7 +83,7 @@ export async function copyContainer(ctx: StorageContext, original: Container, gi
     const shifted = source?.kind === 'plain' && isShifted(host, from, snapshot)
     if (shifted && options.storage === 'overlay') throw keepsItsIds(from)
     if (running && source?.kind === 'plain' && snapshot === null && !copiesAtomically(host, source, options)) throw tornCopy(from)
-    return build(host, from, to, source, snapshot, { ...options, share: options.share && (options.orCopy !== true || canShare(source)), ownRange: !shifted })
+    return build(ctx, from, to, source, snapshot, { ...options, share: options.share && (options.orCopy !== true || canShare(source)), ownRange: !shifted })
   })
 }
 
@@ -97,12 +99,12 @@ function bySnapshotPath(host: Host, original: Container, options: CopyOptions): 
 /** ownRange: its files fit any range of ids. */
 type BuildOptions = CopyOptions & { ownRange: boolean }
 
-async function build(host: Host, from: Container, to: Container, source: Source | null, snapshot: Snapshot | null, options: BuildOptions): Promise<Copied> {
+async function build({ host, signal }: StorageContext, from: Container, to: Container, source: Source | null, snapshot: Snapshot | null, options: BuildOptions): Promise<Copied> {
   const undo = new UndoStack()
   try {
     makeDirectory(host, to, undo)
     const type = options.storage ?? (source === null ? 'dir' : source.kind !== 'plain' ? 'overlay' : plainType(source.type))
-    const target: Target = { container: to, type, share: options.share, memory: options.memory === true }
+    const target: Target = { container: to, type, share: options.share, memory: options.memory === true, ...(signal === undefined ? {} : { signal }) }
     if (type === 'overlay') undo.defer(() => overlayStorage.destroy(host, { name: to.name, lxcpath: to.lxcpath, directory: to.dir }, viewOf(to.dir)))
     // Its configuration first: the id range is taken from then on.
     await writeConfig(host, from, to, source === null ? null : `${type === 'overlay' ? 'dir' : type}:${viewOf(to.dir)}`, snapshot, options)
@@ -113,7 +115,7 @@ async function build(host: Host, from: Container, to: Container, source: Source 
     const { value } = loadContainerConfig(host, to)
     makeOverlayDirectories(host, to)
     await runOwnHooks(host, to, value, { type: 'clone', verb: 'copy', source: from.name, args: options.hookArgs ?? [] })
-    if (options.relate === true) await addClone(host, from, to)
+    if (options.relate === true && options.share) await addClone(host, from, to)
     clearPartial(host, to)
     undo.release()
     return { container: to, shared: options.share }
@@ -139,7 +141,7 @@ function makeDirectory(host: Host, to: Container, undo: UndoStack): void {
 }
 
 async function writeConfig(host: Host, from: Container, to: Container, rootfs: string | null, snapshot: Snapshot | null, options: BuildOptions): Promise<void> {
-  const text = readConfigText(host, from, snapshot === null ? from.configFile : `${snapshot.directory}/config`)
+  const text = readConfigText(host, from, options.rcfile ?? (snapshot === null ? from.configFile : `${snapshot.directory}/config`))
   const write = (claim: IdClaim | null): void =>
     host.writeFileAtomic(
       to.configFile,

@@ -9,6 +9,7 @@ import { forgetApparmor } from './apparmor.ts'
 import { runOwnHooks } from './own-hooks.ts'
 import { collectOrWarn, hideFiles, openLayers, POOL_TIMEOUT_MS, showFiles } from './layers.ts'
 import { withLock, withPoolLock } from './lock.ts'
+import { madeOf } from './made.ts'
 import { isPartial, sweepPartial } from './partial.ts'
 import { clonesOf, dropClone, originsOf } from './relations.ts'
 import { snapshotNames } from './snapshots.ts'
@@ -38,6 +39,8 @@ export interface DestroyOptions {
   purge?: boolean
   /** Load this instead of NAME/config. */
   rcfile?: string
+  /** Only this one (made.ts); nothing, when the name is another one's by now. */
+  made?: string
 }
 
 export interface Destroyed {
@@ -64,6 +67,7 @@ export async function destroyContainer(ctx: DestroyContext, options: DestroyOpti
 export async function destroyLocked(ctx: DestroyContext, container: Container, options: DestroyOptions): Promise<Destroyed> {
   const { host } = ctx
   refuseUndefined(host, container)
+  if (options.made !== undefined && options.made !== madeOf(host, container.dir)) return { name: container.name, lxcpath: container.lxcpath, kept: null, undoable: false }
   await sweepTrash(host, options.lxcpath)
   // We hold the lock, so nobody is making it: a killed create left this.
   if (await sweepPartial(host, container)) return { name: container.name, lxcpath: container.lxcpath, kept: null, undoable: false }

@@ -9,8 +9,8 @@ import { openLayers, showFiles } from './layers.ts'
 import { loadContainerConfig } from './load-config.ts'
 import { withLock } from './lock.ts'
 import { requireOnDisk } from './memory.ts'
+import { plainOf } from './plain.ts'
 import { requireDefined } from './require.ts'
-import { noLayers } from './snapshot.ts'
 import { findSnapshot } from './snapshots.ts'
 import { containerStatus } from './state.ts'
 import type { StorageContext } from './storage-context.ts'
@@ -24,7 +24,7 @@ export async function diffSnapshots(ctx: StorageContext, container: Container, b
   return withLock(host, container, 'diff', ctx.lockTimeoutMs, async () => {
     requireDefined(host, container)
     const layered = openLayers(host, container, ctx.log.warn)
-    if (layered === null) throw noLayers(container)
+    if (layered === null) return diffPlain(host, container, before, after)
     const { pool, stack } = layered
     if (after === null && (await containerStatus(host, container, { locked: true })) !== null) requireOnDisk(container, stack, 'compare a snapshot with')
     const old = lowersOf(host, container, before)
@@ -33,6 +33,13 @@ export async function diffSnapshots(ctx: StorageContext, container: Container, b
     return withViews(host, container, pool, [old, after === null ? null : now], async ([first, second]) =>
       compareViews(host, { root: first ?? '', shift: UNSHIFTED }, second === undefined ? await presentView(host, container) : { root: second, shift: UNSHIFTED }, differing))
   })
+}
+
+/** Of plain copies every file is looked at, and read where it is another one. */
+function diffPlain(host: Host, container: Container, before: string, after: string | null): Difference[] {
+  const rootOf = (name: string): string => `${findSnapshot(host, container, name).directory}/rootfs`
+  const [old, now] = [rootOf(before), after === null ? plainOf(host, container).rootfs : rootOf(after)]
+  return compareViews(host, { root: old, shift: UNSHIFTED }, { root: now, shift: UNSHIFTED }, [old, now])
 }
 
 function lowersOf(host: Host, container: Container, name: string): readonly string[] {

@@ -1,10 +1,10 @@
 /** tlxc-copy -e: a clone that is started at once and vanishes when it stops. */
 import { randomBytes } from 'node:crypto'
 import { TlxcError } from '../errors.ts'
-import { copyContainer, type CopyOptions } from './copy.ts'
+import { copyContainer, type Copied, type CopyOptions } from './copy.ts'
 import { destroyContainer } from './destroy.ts'
 import { startContainer, type StartContext } from './start.ts'
-import { stopContainer } from './stop.ts'
+import { stopContainer, type StopOptions } from './stop.ts'
 import { containerAt, type Container } from './store.ts'
 import { sweepEphemeral } from './sweep-ephemeral.ts'
 
@@ -18,6 +18,7 @@ export interface EphemeralOptions {
   memory: boolean
   /** -B */
   storage?: 'overlay' | 'dir' | 'btrfs'
+  rcfile?: string
   keepName: boolean
   keepMac: boolean
   allowRunning: boolean
@@ -31,16 +32,16 @@ export interface EphemeralContext extends StartContext {
   readonly signal: AbortSignal
 }
 
-export async function makeEphemeral(ctx: EphemeralContext, from: Container, options: EphemeralOptions): Promise<Container> {
-  const { newPath, keepName, keepMac, allowRunning, hookArgs, memory, storage } = options
+export async function makeEphemeral(ctx: EphemeralContext, from: Container, options: EphemeralOptions): Promise<Copied> {
+  const { newPath, keepName, keepMac, allowRunning, hookArgs, memory, storage, rcfile } = options
   await sweepEphemeral(ctx, newPath)
   const newName = options.newName ?? freeName(ctx, from, newPath)
   const copy: CopyOptions = {
-    newName, newPath, share: true, keepName, keepMac, allowRunning, hookArgs, ephemeral: !options.keepData, relate: true, memory,
-    ...(storage === undefined ? {} : { storage }),
+    newName, newPath, share: true, orCopy: !memory, keepName, keepMac, allowRunning, hookArgs, ephemeral: !options.keepData, relate: true, memory,
+    ...(storage === undefined ? {} : { storage }), ...(rcfile === undefined ? {} : { rcfile }),
     mounts: options.mounts(containerAt(ctx.host, newPath, newName).dir),
   }
-  return (await copyContainer(ctx, from, copy)).container
+  return copyContainer(ctx, from, copy)
 }
 
 /** Exit status as of tlxc-start. A clone that does not start is nobody's: it goes, unless it was to be kept. */
@@ -72,10 +73,20 @@ export async function runInEphemeral(ctx: EphemeralContext, container: Container
   const request = attachRequest(options, { name: container.name, socket: `${container.runDir}/command` })
   const env = Object.entries(attachEnvironment(options.environment, [], {})).map(([name, value]) => `${name}=${value}`)
   const { exitCode } = await host.runNative(`${host.paths.libexec}/attach`, [JSON.stringify({ ...request, env })], { stdio: 'inherit', wait: true })
-  await stopContainer(host, container, { mode: 'shutdown', timeoutMs: 60_000, lockTimeoutMs: ctx.lockTimeoutMs, signal }).catch((error: unknown) => {
-    // The program was poweroff, or its like.
-    if (!(error instanceof TlxcError) || error.code !== 'NOT_RUNNING') throw error
-  })
+  const stop = (how: Pick<StopOptions, 'mode' | 'timeoutMs' | 'signal'>): Promise<unknown> =>
+    stopContainer(host, container, { ...how, lockTimeoutMs: ctx.lockTimeoutMs }).catch((error: unknown) => {
+      // The program was poweroff, or its like.
+      if (!(error instanceof TlxcError) || error.code !== 'NOT_RUNNING') throw error
+    })
+  try {
+    signal.throwIfAborted()
+    await stop({ mode: 'shutdown', timeoutMs: 60_000, signal })
+  } catch (error) {
+    if (!signal.aborted) throw error
+    // Whoever wanted it is gone; it must not stay for ever.
+    await stop({ mode: 'kill', timeoutMs: null, signal: new AbortController().signal })
+    throw signal.reason
+  }
   return exitCode ?? 1
 }
 

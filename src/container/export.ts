@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { errnoOf, TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { interruptedBy } from '../host/interrupted.ts'
 import { writeArchive } from '../storage/archive.ts'
 import { ARCHIVE_FORMAT, ARCHIVE_VERSION, isPortableFile, type ArchiveManifest } from './archive-manifest.ts'
 import { chooseLayers, type ExportLayer, type Exported } from './export-layers.ts'
@@ -167,13 +168,15 @@ async function compress(ctx: ExportContext, container: Container, level: number,
     await pipeline(Readable.from(archive, { objectMode: false }), zstd.stdin, { signal })
   } catch (error) {
     if (signal.aborted || error instanceof TlxcError) zstd.kill()
-    const { exitCode, stderr } = await zstd.done
+    const { exitCode, signal: killed, stderr } = await zstd.done
     if (signal.aborted) throw signal.reason
+    const interrupted = interruptedBy(killed)
+    if (interrupted !== null) throw interrupted
     if (error instanceof TlxcError || exitCode === null || exitCode === 0) throw error
     throw failed(container, stderr, exitCode)
   }
-  const { exitCode, stderr } = await zstd.done
-  if (exitCode !== 0) throw failed(container, stderr, exitCode)
+  const { exitCode, signal: killed, stderr } = await zstd.done
+  if (exitCode !== 0) throw interruptedBy(killed) ?? failed(container, stderr, exitCode)
 }
 
 function failed(container: Container, stderr: string, exitCode: number | null): TlxcError {

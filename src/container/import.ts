@@ -5,10 +5,11 @@
 import { ConfigDocument } from '../config/document.ts'
 import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { interruptedBy } from '../host/interrupted.ts'
 import { roomAt } from '../host/room.ts'
 import { ArchiveReader } from '../storage/archive.ts'
 import { withEntries, type NewEntries } from '../storage/entries.ts'
-import { ArchiveError } from '../storage/tar-header.ts'
+import { ArchiveError, NoRoomError } from '../storage/tar-header.ts'
 import { parseManifest, type ArchiveManifest } from './archive-manifest.ts'
 import { importedConfig, requireTrust, requireTrustedComment } from './import-config.ts'
 import { addLayers, findBase } from './import-increment.ts'
@@ -155,8 +156,10 @@ async function withArchive<T>({ host, signal }: ImportContext, file: string | nu
     } catch (error) {
       // When its output has ended, it is about to say whether the file is damaged.
       if (!archive.ended) zstd.kill()
-      const { exitCode, stderr } = await zstd.done
+      const { exitCode, signal: killed, stderr } = await zstd.done
       if (signal.aborted) throw signal.reason
+      const interrupted = interruptedBy(killed)
+      if (interrupted !== null) throw interrupted
       if (!(error instanceof ArchiveError)) throw error
       // A damaged file: zstd knew it first.
       const damaged = exitCode !== null && exitCode !== 0 ? (stderr.trim().split('\n').at(-1) ?? '').replace(/\p{Cc}/gu, '?') : null
@@ -180,5 +183,6 @@ function openFile(host: Host, file: string): number {
 }
 
 function refused(shown: string, reason: string, cause: unknown): TlxcError {
+  if (cause instanceof NoRoomError) return new TlxcError('SPACE', `cannot import ${shown}: ${reason}`, { cause, hint: 'make room on the filesystem of the containers; nothing was changed' })
   return new TlxcError('STORAGE', `cannot import ${shown}: ${reason}`, { cause, hint: 'nothing was changed; import a file that tlxc-export wrote, whole' })
 }

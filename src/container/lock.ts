@@ -4,7 +4,7 @@ import { runBase } from '../host/paths.ts'
 import type { Container } from './store.ts'
 
 /**
- * Runs fn while holding the container's lock; not reentrant. purpose names the holder to others: "start".
+ * Runs fn while holding the container's lock; not reentrant. purpose names the holder to others: "start", or "copy of web to web2".
  * Throws LockedError when another holds it for longer than timeoutMs.
  */
 export async function withLock<T>(host: Host, container: Container, purpose: string, timeoutMs: number, fn: () => Promise<T>): Promise<T> {
@@ -36,7 +36,7 @@ export async function withPoolLock<T>(host: Host, lxcpath: string, purpose: stri
 
 /** What the holder's LockedError says of it. */
 export function lockPurpose(purpose: string, container: Container): string {
-  return `${purpose} of ${container.name}`
+  return purpose.includes(' of ') ? purpose : `${purpose} of ${container.name}`
 }
 
 /** Outside of the container's own directory: it must survive destroy and exist before create. */

@@ -34,7 +34,7 @@ const ASIDE_OLD = '.aside.old'
 const RESTORED = '.restored'
 
 /** The caller holds the container's lock. Throws TlxcError RUNNING where a copy of a running system would be torn. */
-export async function snapshotPlain(host: Host, container: Container, { name, comment }: SnapshotOptions, running: boolean): Promise<Taken> {
+export async function snapshotPlain(host: Host, container: Container, { name, comment, rcfile }: SnapshotOptions, running: boolean): Promise<Taken> {
   const { driver, rootfs } = plainOf(host, container)
   const parent = snapshotsDir(container)
   host.fs.mkdirSync(parent, { recursive: true, mode: 0o700 })
@@ -50,7 +50,7 @@ export async function snapshotPlain(host: Host, container: Container, { name, co
   host.fs.mkdirSync(hidden, { mode: 0o700 })
   try {
     await driver.copy(host, rootfs, `${hidden}/rootfs`)
-    host.writeFileAtomic(`${hidden}/config`, snapshotConfig(readConfigText(host, container), `${parent}/${name}`, driver.type), CONFIG_MODE)
+    host.writeFileAtomic(`${hidden}/config`, snapshotConfig(readConfigText(host, container, rcfile), `${parent}/${name}`, driver.type), CONFIG_MODE)
     if (comment !== null) host.writeFileAtomic(`${hidden}/comment`, comment, 0o644)
     host.writeFileAtomic(`${hidden}/ts`, formatTimestamp(created), 0o644)
     const { sync_us: syncUs } = await runStorage(host, [{ op: 'sync', path: hidden }])

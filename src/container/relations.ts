@@ -5,6 +5,7 @@
  */
 import { errnoOf } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { realPath } from '../host/real-path.ts'
 import type { Step } from '../storage/journal.ts'
 import { POOL_TIMEOUT_MS } from './layers.ts'
 import { withPoolLock } from './lock.ts'
@@ -100,7 +101,9 @@ function without(relatives: readonly Relative[], one: Relative): Relative[] {
 function read(host: Host, file: string): Relative[] {
   try {
     const lines = host.fs.readFileSync(file, 'utf8').split('\n')
-    return lines.flatMap((lxcpath, at) => (at % 2 === 0 && lxcpath !== '' && lines[at + 1] ? [{ lxcpath, name: lines[at + 1] ?? '' }] : []))
+    const relatives = lines.flatMap((lxcpath, at) => (at % 2 === 0 && lxcpath !== '' && lines[at + 1] ? [{ lxcpath: realPath(host.fs, lxcpath), name: lines[at + 1] ?? '' }] : []))
+    // An lxcpath that was moved, with a link left in its place, may be there under both names.
+    return relatives.filter(({ lxcpath, name }, at) => relatives.findIndex((one) => one.lxcpath === lxcpath && one.name === name) === at)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return []
     throw error

@@ -2,10 +2,12 @@
 import { basename } from 'node:path'
 import { TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { ConfigDocument } from '../config/document.ts'
 import { commitJournal, type Step } from '../storage/journal.ts'
 import type { Stack } from '../storage/stack.ts'
 import { forgetApparmor } from './apparmor.ts'
 import { renamedConfig } from './copy-config.ts'
+import { otherNameOf } from './load-config.ts'
 import { hideFiles, inContainer, newNameFile, openLayers, POOL_TIMEOUT_MS, showFiles } from './layers.ts'
 import { withLock, withPoolLock } from './lock.ts'
 import { sweepPartial } from './partial.ts'
@@ -39,7 +41,7 @@ export async function renameContainer(ctx: StorageContext, from: Container, newN
         // What refers to layers moves; who collects looks at it before or after.
         await withPoolLock(host, from.lxcpath, purpose, POOL_TIMEOUT_MS, () =>
           commitJournal(host, { lxcpath: from.lxcpath, directory: from.dir }, {
-            version: 1, purpose, steps: [...configSteps(host, from, to, keepName), ...asideStep(from, to, keepName, layered?.stack ?? null), ...renameRelations(host, from, to), ...hostNameSteps(from, to, keepName || layered === null)], commit: { do: 'rename', from: from.name, to: to.name },
+            version: 1, purpose, steps: [...configSteps(host, from, to, keepName), ...asideStep(host, from, to, keepName, layered?.stack ?? null), ...renameRelations(host, from, to), ...hostNameSteps(from, to, keepName || layered === null)], commit: { do: 'rename', from: from.name, to: to.name },
           }))
         forgetApparmor(host, from)
       } finally {
@@ -53,16 +55,24 @@ export async function renameContainer(ctx: StorageContext, from: Container, newN
 function configSteps(host: Host, from: Container, to: Container, keepName: boolean): Step[] {
   const files = ['config', ...snapshotNames(host, from).map((name) => `snaps/${name}/config`)]
   if (host.fs.existsSync(`${from.dir}/${PLAIN_ASIDE_CONFIG}`)) files.push(PLAIN_ASIDE_CONFIG)
+  const own = byOwnName(host, from)
   return files.map((file) => {
     const before = readConfigText(host, from, `${from.dir}/${file}`)
-    return { do: 'write', path: inContainer(from, file), before, after: renamedConfig(before, from, to, keepName), mode: 0o640 }
+    return { do: 'write', path: inContainer(from, file), before, after: renamedConfig(own(before), from, to, keepName), mode: 0o640 }
   })
 }
 
+/** Paths by a link that leads to its directory become those that renamedConfig() looks for. */
+function byOwnName(host: Host, { dir, configFile }: Container): (text: string) => string {
+  const [path = ''] = ConfigDocument.parse(host.fs.readFileSync(configFile, 'utf8')).values('lxc.rootfs.path')
+  const other = otherNameOf(host, dir, path.replace(/^[a-z]+:/, ''))
+  return (text) => (other === null ? text : text.split(`${other}/`).join(`${dir}/`))
+}
+
 /** Layered: what a restore put aside has its configuration in the stack. */
-function asideStep(from: Container, to: Container, keepName: boolean, stack: Stack | null): Step[] {
+function asideStep(host: Host, from: Container, to: Container, keepName: boolean, stack: Stack | null): Step[] {
   if (stack === null || stack.aside === null) return []
-  const config = renamedConfig(stack.aside.config, from, to, keepName)
+  const config = renamedConfig(byOwnName(host, from)(stack.aside.config), from, to, keepName)
   return [stackCommit(from, stack, { ...stack, aside: { ...stack.aside, config } })]
 }
 

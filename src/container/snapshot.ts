@@ -23,6 +23,8 @@ export interface SnapshotOptions {
   /** Its name, free and checked. */
   name: string
   comment: string | null
+  /** Its configuration, instead of the container's (--rcfile). */
+  rcfile?: string
 }
 
 export interface Taken {
@@ -172,14 +174,14 @@ function baseManifest(host: Host, pool: string, { running }: Stack): { base_mani
 }
 
 /** Writes the snapshot under a hidden name, durably; the steps that give it its own. */
-function writeSnapshot(host: Host, container: Container, { name, comment }: SnapshotOptions, stack: SnapshotStack): Step[] {
+function writeSnapshot(host: Host, container: Container, { name, comment, rcfile }: SnapshotOptions, stack: SnapshotStack): Step[] {
   const parent = snapshotsDir(container)
   const hidden = `${parent}/.${name}`
   host.fs.mkdirSync(parent, { recursive: true, mode: 0o700 })
   host.fs.rmSync(hidden, { recursive: true, force: true })
   host.fs.mkdirSync(hidden, { mode: 0o700 })
   host.writeFileAtomic(stackFile(hidden), encodeStack(stack), 0o600)
-  host.writeFileAtomic(`${hidden}/config`, snapshotConfig(readConfigText(host, container), `${parent}/${name}`), 0o640)
+  host.writeFileAtomic(`${hidden}/config`, snapshotConfig(readConfigText(host, container, rcfile), `${parent}/${name}`), 0o640)
   host.writeFileAtomic(`${hidden}/ts`, formatTimestamp(stack.created), 0o644)
   if (comment !== null) host.writeFileAtomic(`${hidden}/comment`, comment, 0o644)
   return [{ do: 'rename', from: inContainer(container, `snaps/.${name}`), to: inContainer(container, `snaps/${name}`) }]
@@ -193,7 +195,7 @@ export function snapshotConfig(config: string, directory: string, type = 'dir'):
 }
 
 export function noLayers({ name }: Pick<Container, 'name'>): TlxcError {
-  return new TlxcError('UNSUPPORTED', `cannot use the layers of "${name}": its storage is a plain directory`, {
+  return new TlxcError('UNSUPPORTED', `cannot merge the layers of "${name}": it has none, its files are one plain tree`, {
     hint: `copy it to layers: tlxc-copy -n ${name} -N NEW -B overlay`,
   })
 }

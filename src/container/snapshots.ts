@@ -1,4 +1,5 @@
 /** Snapshots on disk: LXCPATH/NAME/snaps/SNAP/{config,ts,comment}, as LXC has them, and storage.json or rootfs. */
+import { closest } from '../config/closest.ts'
 import { naturalOrder } from '../config/natural-order.ts'
 import { parseTimestamp } from '../config/timestamp.ts'
 import { errnoOf, TlxcError } from '../errors.ts'
@@ -39,11 +40,13 @@ export function snapshotNames(host: Host, container: Container): string[] {
   }
 }
 
-/** Throws TlxcError NOT_DEFINED that lists what there is. */
+/** Throws TlxcError NOT_DEFINED that lists what there is, and the nearest name first; one snapN is no slip for another. */
 export function findSnapshot(host: Host, container: Container, name: string): Snapshot {
   const names = snapshotNames(host, container)
   if (names.includes(name)) return readSnapshot(host, container, name)
-  const hint = names.length === 0 ? `take one: tlxc-snapshot ${container.name}` : `there are: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`
+  const meant = /^snap\d+$/.test(name) ? undefined : closest(name, names)
+  const list = `there are: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`
+  const hint = names.length === 0 ? `take one: tlxc-snapshot ${container.name}` : `${meant === undefined ? '' : `did you mean ${meant}? `}${list}`
   throw new TlxcError('NOT_DEFINED', `cannot find snapshot "${name}" of "${container.name}": there is none of that name`, { hint })
 }
 

@@ -10,6 +10,7 @@ import { poolAbove } from '../storage/pool.ts'
 import { findStorage, unsupportedStorage } from '../storage/registry.ts'
 import { readStack } from '../storage/stack.ts'
 import { viewOf } from '../storage/view.ts'
+import { madeOf } from './made.ts'
 import type { SharedFile } from './share.ts'
 import type { StartOptions } from './start-options.ts'
 import type { Container } from './store.ts'
@@ -28,8 +29,10 @@ export interface StartInputs {
 
 /** Throws TlxcError CONFIG for a file that cannot be read, UNSUPPORTED for a kind of storage that this version has not. */
 export function launchInput({ host, facts, container, configFile, config, system, options, share, env }: StartInputs): LaunchInput {
+  const made = config.ephemeral === true ? madeOf(host, container.dir) : null
   return {
     name: container.name,
+    ...(made === null ? {} : { made }),
     lxcpath: container.lxcpath,
     paths: host.paths,
     configFile,

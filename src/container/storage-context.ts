@@ -5,4 +5,6 @@ export interface StorageContext {
   readonly host: Host
   readonly lockTimeoutMs: number
   readonly log: { warn(message: string): void }
+  /** Ends what copies data; what is done or undone with its result is not interrupted. */
+  readonly signal?: AbortSignal
 }

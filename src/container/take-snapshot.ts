@@ -3,7 +3,7 @@ import { isDeep } from './depth.ts'
 import { collectAfterKill, openLayers, orWarn } from './layers.ts'
 import { withLock } from './lock.ts'
 import { snapshotPlain, sweepPlain } from './plain.ts'
-import { snapshotRunning, snapshotStopped, type Taken } from './snapshot.ts'
+import { snapshotRunning, snapshotStopped, type SnapshotOptions, type Taken } from './snapshot.ts'
 import { freeSnapshotName, requireFreeName } from './snapshots.ts'
 import { splitBase, squashLayers } from './squash.ts'
 import { containerStatus } from './state.ts'
@@ -11,10 +11,9 @@ import { requireDefined } from './require.ts'
 import type { Container } from './store.ts'
 import type { StorageContext } from './storage-context.ts'
 
-export interface TakeOptions {
+export type TakeOptions = Omit<SnapshotOptions, 'name'> & {
   /** null: snapN with the lowest free N. */
   name: string | null
-  comment: string | null
 }
 
 /** Throws TlxcError NAME, EXISTS, NOT_DEFINED, BUSY, RUNNING, SPACE, STORAGE; then there is no snapshot, and the container is as it was. */
@@ -25,7 +24,7 @@ export async function takeSnapshot(ctx: StorageContext, container: Container, op
     const layered = openLayers(host, container, ctx.log.warn)
     if (layered === null) await sweepPlain(host, container)
     if (options.name !== null) requireFreeName(host, container, options.name)
-    const wanted = { name: options.name ?? freeSnapshotName(host, container), comment: options.comment }
+    const wanted = { ...options, name: options.name ?? freeSnapshotName(host, container) }
     const status = await containerStatus(host, container, { locked: true, onKilled: ctx.log.warn })
     if (layered === null) return snapshotPlain(host, container, wanted, status !== null)
     const taken = await (status === null ? snapshotStopped(host, container, layered, wanted) : snapshotRunning(host, container, layered, wanted))

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { TlxcError } from '../errors.ts'
 import type { Host, RunningProgram } from '../host/host.ts'
+import { interruptedBy } from '../host/interrupted.ts'
 import { EXPORT_TAR_ARGS, IMPORT_TAR_ARGS } from '../storage/archive.ts'
 import { oneFileSystem } from '../storage/dir.ts'
 import { TarCheck, type CheckLimits, type CheckSums } from '../storage/tar-check.ts'
@@ -20,8 +21,8 @@ export async function* readLayerStream(host: Host, directory: string, signal: Ab
   } finally {
     if (!whole) tar.kill()
   }
-  const { exitCode, stderr } = await tar.done
-  if (exitCode !== 0 || stderr !== '') throw new TlxcError('STORAGE', `cannot read "${directory}": ${firstProblem(stderr, exitCode)}`, { hint: 'nobody may change the files meanwhile; see the cause' })
+  const { exitCode, signal: killed, stderr } = await tar.done
+  if (exitCode !== 0 || stderr !== '') throw interruptedBy(killed) ?? new TlxcError('STORAGE', `cannot read "${directory}": ${firstProblem(stderr, exitCode)}`, { hint: 'nobody may change the files meanwhile; see the cause' })
 }
 
 /**
@@ -60,14 +61,14 @@ async function feed(tar: RunningProgram, pieces: AsyncIterable<Buffer>, signal: 
     problem = error
     if (!isBrokenPipe(error)) tar.kill()
   }
-  const { exitCode, stderr } = await tar.done
+  const { exitCode, signal: killed, stderr } = await tar.done
   if (signal.aborted) throw signal.reason
   if (problem !== null && !isBrokenPipe(problem)) throw problem
   // An attribute that it could not set is a mere warning to GNU tar; without its mark a directory would show deleted files again.
   if (exitCode === 0 && stderr === '' && problem === null) return
   const full = /No space left on device|Disk quota exceeded/.test(stderr)
   if (full) throw new TlxcError('SPACE', 'cannot unpack the archive: no space left', { hint: 'make room on the filesystem of the containers' })
-  throw new TlxcError('STORAGE', `cannot unpack the archive: ${firstProblem(stderr, exitCode)}`, { hint: 'the filesystem must support what the files have: extended attributes, devices, owners' })
+  throw interruptedBy(killed) ?? new TlxcError('STORAGE', `cannot unpack the archive: ${firstProblem(stderr, exitCode)}`, { hint: 'the filesystem must support what the files have: extended attributes, devices, owners' })
 }
 
 function isBrokenPipe(error: unknown): boolean {

@@ -2,7 +2,7 @@
 import type { Bun, BunChild } from './bun.ts'
 import { collector } from './exec-output.ts'
 import type { ExecOptions, ExecResult } from './host.ts'
-import { cannotRun, definedOnly, withUmask, type ExecDefaults } from './program.ts'
+import { cannotRun, childEnvironment, withUmask, type ExecDefaults } from './program.ts'
 
 export async function runByBun(runtime: Bun, file: string, args: readonly string[], options: ExecOptions, defaults: ExecDefaults): Promise<ExecResult> {
   const child = start(runtime, file, args, options, defaults)
@@ -13,7 +13,7 @@ export async function runByBun(runtime: Bun, file: string, args: readonly string
 
 function start(runtime: Bun, file: string, args: readonly string[], options: ExecOptions, defaults: ExecDefaults): BunChild {
   const stdio = [options.stdin ?? 'ignore', options.stdout ?? 'pipe', options.stderr ?? 'pipe']
-  const spawnOptions = { cwd: options.cwd ?? defaults.cwd, env: options.env ?? definedOnly(defaults.env), stdio }
+  const spawnOptions = { cwd: options.cwd ?? defaults.cwd, env: options.env ?? childEnvironment(defaults.env), stdio }
   try {
     return withUmask(options.umask, () => runtime.spawn([file, ...args], spawnOptions))
   } catch (error) {

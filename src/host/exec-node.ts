@@ -2,12 +2,12 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { collector, type Output } from './exec-output.ts'
 import type { ExecOptions, ExecResult } from './host.ts'
-import { cannotRun, definedOnly, withUmask, type ExecDefaults } from './program.ts'
+import { cannotRun, childEnvironment, withUmask, type ExecDefaults } from './program.ts'
 
 export function runByNode(file: string, args: readonly string[], options: ExecOptions, defaults: ExecDefaults): Promise<ExecResult> {
   const spawnOptions: SpawnOptions = {
     cwd: options.cwd ?? defaults.cwd,
-    env: options.env ?? definedOnly(defaults.env),
+    env: options.env ?? childEnvironment(defaults.env),
     stdio: [options.stdin ?? 'ignore', options.stdout ?? 'pipe', options.stderr ?? 'pipe'],
   }
   return new Promise((resolve, reject) => {

@@ -6,7 +6,7 @@ import { TlxcError } from '../errors.ts'
 import { bun } from './bun.ts'
 import { MAX_OUTPUT } from './exec-output.ts'
 import type { ExecOptions, ExecResult } from './host.ts'
-import { cannotRun, definedOnly, withUmask, type ExecDefaults } from './program.ts'
+import { cannotRun, childEnvironment, withUmask, type ExecDefaults } from './program.ts'
 
 /** Between SIGTERM and SIGKILL after a cancellation, milliseconds. */
 const GRACE = 5000
@@ -34,7 +34,7 @@ async function runWithExeca(file: string, args: readonly string[], options: Exec
   const child = withUmask(options.umask, () =>
     execa(file, args, {
       cwd: options.cwd ?? defaults.cwd,
-      env: options.env ?? definedOnly(defaults.env),
+      env: options.env ?? childEnvironment(defaults.env),
       extendEnv: false,
       reject: false,
       stripFinalNewline: false,

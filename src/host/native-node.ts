@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import type { NativeOptions } from './host.ts'
 import { lineReader, type NativeResult } from './native.ts'
-import { cannotRun, definedOnly, shellStatus, type ExecDefaults } from './program.ts'
+import { cannotRun, childEnvironment, shellStatus, type ExecDefaults } from './program.ts'
 import { passSignalsOn } from './signals.ts'
 
 /** See runNative. */
@@ -50,7 +50,7 @@ export function runAndWait(file: string, args: readonly string[], options: Nativ
 
 function start(file: string, args: readonly string[], options: NativeOptions, defaults: ExecDefaults): ChildProcess {
   const stdio = options.stdio ?? 'ignore'
-  return spawn(file, args, { cwd: defaults.cwd, env: definedOnly(defaults.env), stdio: [stdio, stdio, stdio, 'pipe'] })
+  return spawn(file, args, { cwd: defaults.cwd, env: childEnvironment(defaults.env), stdio: [stdio, stdio, stdio, 'pipe'] })
 }
 
 function afterExit(child: ChildProcess, then: (exitCode: number | null) => void): void {

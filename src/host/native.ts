@@ -3,7 +3,7 @@ import { TlxcError } from '../errors.ts'
 import { LIMITS } from '../protocol/generated.ts'
 import { bun, type Bun } from './bun.ts'
 import type { NativeOptions } from './host.ts'
-import { cannotRun, definedOnly, type ExecDefaults } from './program.ts'
+import { cannotRun, childEnvironment, type ExecDefaults } from './program.ts'
 
 export interface NativeResult {
   /** The report without its newline; '' when the helper said nothing. */
@@ -62,7 +62,7 @@ async function throughBun(runtime: Bun, file: string, args: readonly string[], d
 
 function spawnChild(runtime: Bun, file: string, args: readonly string[], defaults: ExecDefaults): ReturnType<Bun['spawn']> {
   try {
-    return runtime.spawn([file, ...args], { cwd: defaults.cwd, env: definedOnly(defaults.env), stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+    return runtime.spawn([file, ...args], { cwd: defaults.cwd, env: childEnvironment(defaults.env), stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
   } catch (error) {
     throw cannotRun(file, error)
   }

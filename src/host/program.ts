@@ -16,9 +16,14 @@ export function shellStatus(exitCode: number | null, signal: string | null): num
   return 128 + (numbers[signal ?? ''] ?? 0)
 }
 
-/** The environment without holes, for spawn and execve. */
-export function definedOnly(env: Environment): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined))
+/** cron, sudo and service managers leave these out of PATH; nft, ip, dnsmasq and what hooks and templates call are there. */
+const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
+
+/** Our environment for a program that we run: without holes, and with the system's directories behind those of PATH. */
+export function childEnvironment(env: Environment): Record<string, string> {
+  const given = (env['PATH'] ?? '').split(':').filter((directory) => directory !== '')
+  const defined = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return { ...Object.fromEntries(defined), PATH: [...given, ...SYSTEM_DIRECTORIES.filter((directory) => !given.includes(directory))].join(':') }
 }
 
 /** spawn(2) forks before it returns, so a mask set around the call is the child's alone. */

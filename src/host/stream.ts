@@ -1,7 +1,7 @@
 /** Programs that data flows through while they run: compressors, tar. */
 import { spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
-import { cannotRun, definedOnly, type ExecDefaults } from './program.ts'
+import { cannotRun, childEnvironment, type ExecDefaults } from './program.ts'
 import type { RunningProgram, StreamOptions } from './host.ts'
 
 /** What is kept of standard error. */
@@ -11,7 +11,7 @@ const MAX_STDERR = 64 << 10
 export async function startProgram(file: string, args: readonly string[], options: StreamOptions, defaults: ExecDefaults): Promise<RunningProgram> {
   const child = spawn(file, args, {
     cwd: options.cwd ?? defaults.cwd,
-    env: definedOnly(defaults.env),
+    env: childEnvironment(defaults.env),
     stdio: [options.stdin, options.stdout, 'pipe'],
   })
   let stderr = ''

@@ -35,6 +35,8 @@ export interface LaunchInput {
   /** Absolute, no trailing slash. */
   lxcpath: string
   paths: Paths
+  /** Which container of that name it is (container/made.ts). */
+  made?: string
   /** For hooks: LXC_CONFIG_FILE. */
   configFile: string
   config: ContainerConfig

@@ -91,13 +91,15 @@ function planLog({ config, options }: LaunchInput): Log {
 }
 
 /** An ephemeral container is destroyed by the command that people would use. */
-function afterStop({ name, lxcpath, config, paths }: LaunchInput): string[] {
+function afterStop({ name, lxcpath, config, paths, made }: LaunchInput): string[] {
   if (config.ephemeral !== true) return []
   const command = `${paths.libexec.replace(/\/libexec\/tlxc$/, '')}/bin/tlxc-destroy`
   // The monitor's environment is bare, and with another root the lock would be another one.
   const root = paths.root === '/' ? [] : ['/usr/bin/env', `TLXC_ROOT=${paths.root}`]
   // Nobody wants what was made to vanish back.
-  return [...root, command, '--purge', '-s', '-P', lxcpath, '-n', name]
+  // It runs some time after the stop was told: by then the name may be another one's.
+  const only = made === undefined ? [] : [`--made=${made}`]
+  return [...root, command, '--purge', '-s', ...only, '-P', lxcpath, '-n', name]
 }
 
 function warnSysctls({ config }: LaunchInput, ownNetwork: boolean, warnings: Warnings): void {

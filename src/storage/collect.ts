@@ -7,9 +7,11 @@ import { errnoOf, TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
 import { readHolds } from './hold.ts'
 import { journalFile } from './journal.ts'
+import { ourMountPoints } from './mounts.ts'
 import { forgetEntry, poolDir, poolEntries, readClaims } from './pool.ts'
 import { decodeSnapshotStack, decodeStack, namesIn, stackFile } from './stack.ts'
 import { removeTree } from './trash.ts'
+import { viewOf } from './view.ts'
 
 /** One file that keeps entries alive. */
 export interface Reference {
@@ -22,6 +24,7 @@ export function references(host: Host, lxcpath: string): Reference[] {
   const found: Reference[] = []
   for (const directory of holders(host, lxcpath)) {
     const inTrash = directory.startsWith(`${lxcpath}/.trash/`)
+    if (!inTrash) requireStackFile(host, directory)
     add(host, found, stackFile(directory), inTrash ? decodeAny : (text, file) => void decodeStack(text, file))
     add(host, found, journalFile(directory))
     for (const snapshot of list(host, `${directory}/snaps`)) {
@@ -31,6 +34,16 @@ export function references(host: Host, lxcpath: string): Reference[] {
   found.push(...readHolds(host, poolDir(lxcpath)))
   for (const base of list(host, `${poolDir(lxcpath)}/base`)) add(host, found, `${poolDir(lxcpath)}/base/${base}`)
   return found
+}
+
+/** A container that has snapshots of layers, or whose files are shown, has layers: without the file that names them they would be taken for nobody's. */
+function requireStackFile(host: Host, directory: string): void {
+  const exists = (name: string): boolean => host.fs.existsSync(`${directory}/${name}`)
+  if (exists('storage.json') || !exists('config') || exists('partial')) return
+  const layered = list(host, `${directory}/snaps`).some((name) => !name.startsWith('.') && exists(`snaps/${name}/storage.json`)) || ourMountPoints(host).includes(viewOf(directory))
+  // Once more: it may just have been made, or be gone.
+  if (!layered || exists('storage.json') || !exists('config')) return
+  throw new TlxcError('STORAGE', `cannot tell which layers "${directory}" has: its storage.json is gone`, { hint: 'restore the file from a backup; nothing is removed until then' })
 }
 
 /** Snapshots go through the trash as well. */

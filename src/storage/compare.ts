@@ -1,5 +1,5 @@
 /**
- * What differs between two mounted views of stacks on one filesystem. Only directories that a differing layer touches are entered. Names
+ * What differs between two mounted views of stacks on one filesystem, or between two plain trees. Only directories that are in `layers` are entered. Names
  * are bytes; here they are strings of one character a byte (latin1).
  */
 import type { BigIntStats } from 'node:fs'
@@ -17,7 +17,7 @@ export interface Difference {
   path: Uint8Array
 }
 
-/** layers: paths of the trees (layers, uppers) that only one of the two stacks has. */
+/** layers: paths of the trees (layers, uppers) that only one of the two stacks has; of plain trees, both. */
 export function compareViews(host: Host, before: View, after: View, layers: readonly string[]): Difference[] {
   const touched = new Set<string>([''])
   for (const layer of layers) collectDirectories(host, layer, '', touched)
@@ -40,7 +40,7 @@ export function compareViews(host: Host, before: View, after: View, layers: read
       if (now.isDirectory()) namesOf(host, after.root + path).forEach((name) => tellAll(after.root, `${path}/${name}`, 'A'))
       return
     }
-    if (!sameMetadata(old, now, before, after) || (!old.isDirectory() && old.ino !== now.ino && !sameContent(host, before.root + path, after.root + path, old, now))) tell('M', path)
+    if (!sameMetadata(old, now, before, after) || (!old.isDirectory() && !sameFile(old, now) && !sameContent(host, before.root + path, after.root + path, old, now))) tell('M', path)
     if (old.isDirectory() && (touched.has(path) || old.ino !== now.ino)) compareDirectory(path)
   }
   const tellAll = (root: string, path: string, kind: 'A' | 'D'): void => {
@@ -65,6 +65,11 @@ function sameMetadata(old: BigIntStats, now: BigIntStats, before: View, after: V
   const same = old.mode === now.mode && Number(old.uid) - before.shift.uid === Number(now.uid) - after.shift.uid && Number(old.gid) - before.shift.gid === Number(now.gid) - after.shift.gid
   // Times of directories change with every name in them, which is told by itself.
   return same && old.rdev === now.rdev && (old.isDirectory() || (old.size === now.size && old.mtimeNs === now.mtimeNs))
+}
+
+/** A snapshot of a btrfs subvolume has the inode numbers of its original; there only the time of the last change tells. */
+function sameFile(old: BigIntStats, now: BigIntStats): boolean {
+  return old.ino === now.ino && old.ctimeNs === now.ctimeNs
 }
 
 const CHUNK = 1 << 20

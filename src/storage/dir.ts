@@ -2,6 +2,7 @@
 import { dirname } from 'node:path'
 import { errnoOf, TlxcError } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { interruptedBy } from '../host/interrupted.ts'
 import type { StorageDriver, StoragePlace } from './driver.ts'
 import { mountsBelow } from './mounts.ts'
 import { isBtrfs } from './subvolume.ts'
@@ -53,12 +54,12 @@ export const dirStorage: StorageDriver = {
 export async function copyTree(host: Host, from: string, to: string, lock?: string): Promise<void> {
   const held = lock === undefined ? [] : ['flock', '--shared', lock]
   const [file = '', ...args] = [...held, 'cp', '-a', '--reflink=auto', '--sparse=auto', ...oneFileSystem(host, from), '--', from, to]
-  const { exitCode, stderr } = await host.exec(file, args)
+  const { exitCode, signal, stderr } = await host.exec(file, args)
   if (exitCode === 0) return
   if (host.fs.existsSync(to)) await removeTree(host, to)
   const reason = stderr.trim().split('\n')[0] || `cp ended with ${exitCode ?? 'a signal'}`
   const full = /No space left on device|Disk quota exceeded/.test(stderr)
-  throw new TlxcError(full ? 'SPACE' : 'STORAGE', `cannot copy "${from}": ${reason}`, { hint: full ? `make room on the filesystem of "${to}"` : 'see what is wrong with that file' })
+  throw interruptedBy(signal) ?? new TlxcError(full ? 'SPACE' : 'STORAGE', `cannot copy "${from}": ${reason}`, { hint: full ? `make room on the filesystem of "${to}"` : 'see what is wrong with that file' })
 }
 
 /** To cp and tar, each subvolume is a file system of its own, and what is in it would be left out. So there nothing else may be mounted. Throws TlxcError BUSY. */

@@ -9,10 +9,22 @@ import { processStart } from '../host/process-start.ts'
 
 /** The caller holds the pool's lock, or the lock of a container that refers to them. What is returned ends it. */
 export function holdEntries(host: Host, pool: string, names: readonly string[]): () => void {
+  // Where nobody can write, nobody removes anything: files come off a disk that is read-only after an error.
+  if (isReadOnly(host, pool)) return () => undefined
   const start = processStart(host.fs, '/proc', host.pid) ?? 0
   const file = `${pool}/hold/${host.pid}-${start}-${randomBytes(4).toString('hex')}`
   for (let tries = 1; !put(host, pool, file, names, tries); tries++);
   return () => remove(host, pool, file)
+}
+
+function isReadOnly(host: Host, directory: string): boolean {
+  try {
+    host.fs.accessSync(directory, host.fs.constants.W_OK)
+    return false
+  } catch (error) {
+    if (errnoOf(error) !== 'EROFS') throw error
+    return true
+  }
 }
 
 /** False: another one's release took the empty directory away just then. */

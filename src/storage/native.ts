@@ -1,6 +1,7 @@
 /** The native programs of storage: what node has no call for (mount(2), syncfs(2), file flags, copying trees with everything). */
 import { TlxcError, type ErrorCode } from '../errors.ts'
 import type { Host } from '../host/host.ts'
+import { interruptedBy } from '../host/interrupted.ts'
 import { PROTOCOL_VERSION, type ComposeReport, type ComposeRequest, type LivesnapReport, type LivesnapRequest, type StorageReport, type StorageStep } from '../protocol/generated.ts'
 
 /** Runs steps in order. Throws TlxcError BUSY with who uses it, SPACE, STORAGE; what was done before stays done. */
@@ -47,7 +48,7 @@ async function run<R>(host: Host, program: string, request: unknown): Promise<R>
   } catch (error) {
     const how = signal === null ? `exit code ${exitCode ?? '?'}` : signal
     const mend = signal === null ? 'install tlxc anew: its parts do not fit together' : 'try it again; the kernel says in dmesg(1) if memory ran out'
-    throw new TlxcError('STORAGE', `cannot use "${program}": it ended with ${how}`, { cause: error, hint: stderr.trim() || mend })
+    throw interruptedBy(signal) ?? new TlxcError('STORAGE', `cannot use "${program}": it ended with ${how}`, { cause: error, hint: stderr.trim() || mend })
   }
 }
 

@@ -5,7 +5,7 @@
  * and an extended header has no effect before the header that follows it.
  */
 import { readEntry, shown, type Entry, type EntryPolicy } from './tar-entry.ts'
-import { ArchiveError, BLOCK, padded, parseHeader, parsePax, type RawHeader } from './tar-header.ts'
+import { ArchiveError, BLOCK, NoRoomError, padded, parseHeader, parsePax, type RawHeader } from './tar-header.ts'
 
 export interface CheckLimits extends EntryPolicy {
   /** Bytes of content that may be unpacked: what the filesystem has free. */
@@ -133,7 +133,7 @@ export class TarCheck {
     this.#sums.bytes += size
     this.#sums.largestId = Math.max(this.#sums.largestId, uid, gid)
     const { maxBytes, maxEntries } = this.#limits
-    if (this.#sums.bytes + this.#sums.entries * ENTRY_COST > maxBytes) throw new ArchiveError('it is larger than the free space')
-    if (this.#sums.entries > maxEntries) throw new ArchiveError('it has more files than the filesystem has room for')
+    if (this.#sums.bytes + this.#sums.entries * ENTRY_COST > maxBytes) throw new NoRoomError('it is larger than the free space')
+    if (this.#sums.entries > maxEntries) throw new NoRoomError('it has more files than the filesystem has room for')
   }
 }

@@ -16,6 +16,9 @@ export class ArchiveError extends Error {
   }
 }
 
+/** It may be a good one, but not for this filesystem. */
+export class NoRoomError extends ArchiveError {}
+
 export type EntryType = 'file' | 'link' | 'symlink' | 'char' | 'block' | 'directory' | 'fifo'
 
 /** The 512 bytes. Names are byte strings (latin1), as everything that is compared with names. */

@@ -1,6 +1,6 @@
 /** Storage "btrfs", on a real btrfs: subvolumes, snapshots that freeze nothing, and what becomes of them. */
 import { execFileSync, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { binDir, eventually, freshName, leavesNothing, must, run, tlxc } from '../helpers/e2e.ts'
@@ -52,6 +52,21 @@ describe('a container on a subvolume', () => {
     expect([existsSync(aside), existsSync(`${aside}.old`), readFileSync(root(name, 'root/file'), 'utf8')]).toEqual([false, false, 'two\n'])
     await must('snapshot', '-P', lxcpath, '-n', name, '-r', 'snap0', '-N', `${name}-n`)
     expect(readFileSync(root(`${name}-n`, 'root/file'), 'utf8')).toBe('one\n')
+  })
+
+  test('is compared with its snapshots, which have its inode numbers', async () => {
+    const path = root(name, 'root/file')
+    const { atime, mtime } = statSync(path)
+    writeFileSync(path, 'TWO\n')
+    utimesSync(path, atime, mtime)
+    await must('snapshot', '-P', lxcpath, '-n', name, '--name', 'cmp')
+    expect(await must('snapshot', '-P', lxcpath, '-n', name, '--diff', 'cmp')).toBe('')
+    writeFileSync(path, 'two\n')
+    utimesSync(path, atime, statSync(join(lxcpath, name, 'snaps/cmp/rootfs/root/file')).mtime)
+    mkdirSync(root(name, 'srv/new'), { recursive: true })
+    expect(await must('snapshot', '-P', lxcpath, '-n', name, '--diff', 'cmp')).toMatch(/^M \/root\/file\n(A \/srv\n)?A \/srv\/new\n$/)
+    expect(await must('snapshot', '-P', lxcpath, '-n', name, '--diff', 'cmp', 'snap0')).toContain('M /root/file\n')
+    await must('snapshot', '-P', lxcpath, '-n', name, '-d', 'cmp')
   })
 
   test('is cloned, renamed, and copied to layers and back', async () => {

@@ -5,6 +5,7 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFi
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { binDir, freshName, must, run, tlxc } from '../helpers/e2e.ts'
+import { makeImage, mountImage } from '../helpers/loop-fs.ts'
 import { problemsOf } from '../helpers/json-schema.ts'
 
 const lxcpath = (): string => join(process.env['TLXC_ROOT'] ?? '', 'var/lib/tlxc')
@@ -267,6 +268,32 @@ describe('an archive that is not whole', () => {
     await must('snapshot', '-n', target, '-d', 'snap0')
     expect(poolNames().filter((entry) => entry.startsWith('t'))).toEqual([])
   })
+})
+
+it('comes off a disk that is read-only, as one is after an error; and where it does not fit, room is the mend', async () => {
+  const image = join(work, 'disk.img')
+  const disk = join(work, 'disk')
+  mkdirSync(disk)
+  makeImage(image, 'ext4', 32)
+  mountImage(image, disk, 'ext4')
+  const [one, two, big] = [name('disk'), name('off'), name('big')]
+  try {
+    await must('create', '-P', disk, '-n', one, '-t', 'busybox')
+    writeFileSync(join(disk, one, 'rootfs/here'), 'it is')
+    await must('snapshot', '-P', disk, one)
+    await must('create', '-n', big, '-t', 'busybox')
+    writeFileSync(join(lxcpath(), big, 'rootfs/big'), Buffer.alloc(40 << 20, 1))
+    await must('export', big, join(work, 'big'))
+    const { code, stderr } = await tlxc('import', '-P', disk, join(work, 'big'))
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/it is larger than the free space\n.*hint: make room /)])
+    execFileSync('umount', [join(disk, one, 'rootfs')])
+    execFileSync('mount', ['-o', 'remount,ro', disk])
+    await must('export', '-P', disk, one, 'snap0', join(work, 'off'))
+    await must('import', join(work, 'off'), two)
+    expect(readFileSync(join(lxcpath(), two, 'rootfs/here'), 'utf8')).toBe('it is')
+  } finally {
+    execFileSync('umount', ['-R', disk])
+  }
 })
 
 it('an export leaves no file when it fails, and replaces one only when told', async () => {

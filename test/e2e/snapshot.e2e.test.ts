@@ -423,6 +423,19 @@ describe('a plain directory', () => {
     expect(read(`${name}-n`)).toBe('base\n')
   })
 
+  test('is compared with its snapshots, and they with each other', async () => {
+    const name = await make('-B', 'dir')
+    await mustSnap(name)
+    expect(await mustSnap(name, '--diff', 'snap0')).toBe('')
+    write(name, 'BASE\n')
+    rmSync(root(name, 'etc/sub/a'))
+    mkdirSync(root(name, 'etc/sub/new'))
+    expect(await mustSnap(name, '--diff', 'snap0')).toBe('M /data/file\nM /data/link\nD /etc/sub/a\nA /etc/sub/new\n')
+    await mustSnap(name)
+    expect(await mustSnap(name, '--diff', 'snap1', 'snap0')).toBe('M /data/file\nM /data/link\nA /etc/sub/a\nD /etc/sub/new\n')
+    await must('destroy', '-P', lxcpath, '-s', '--purge', name)
+  })
+
   test('is not lost when an undo of its restore fails', async () => {
     const name = await make('-B', 'dir')
     write(name, 'one')
@@ -581,6 +594,20 @@ describe('destroy', () => {
     expect(read(name)).toBe('x')
   })
 
+  test.each([
+    [['--undo', '--empty-trash'], '--undo means nothing with --empty-trash'],
+    [['--undo', '--purge', 'kept'], '--purge means nothing with --undo'],
+    [['--empty-trash', '-f'], '--force means nothing with --empty-trash'],
+    [['--empty-trash', 'kept'], 'cannot empty the trash of "kept" alone'],
+  ])('with %j deletes nothing', async (args, message) => {
+    const name = await make()
+    await must('destroy', '-P', lxcpath, name)
+    const { code, stderr } = await tlxc('destroy', '-P', lxcpath, ...args)
+    expect([code, stderr]).toEqual([1, expect.stringMatching(new RegExp(`${message}[^]*hint: `))])
+    await must('destroy', '-P', lxcpath, '--undo', name)
+    await must('destroy', '-P', lxcpath, '--purge', name)
+  })
+
   test('names who sits in the files, and then does nothing', async () => {
     const name = await make()
     const fd = execFileSync('sh', ['-c', `exec 9>>${root(name, 'data/file')}; sleep 30 >/dev/null 2>&1 & echo $!`]).toString().trim()
@@ -603,6 +630,8 @@ describe('wrong input', () => {
     [['--keep-last', '3'], '--keep-last means nothing here'],
     [['--keep-undo', '3d'], '--keep-undo means nothing here'],
     [['--prune', '--keep-undo', '3'], "invalid value '3' of --keep-undo"],
+    [['-r', 'snap0', '-N', 'one', 'two'], 'cannot restore to two names: one and two'],
+    [['--all', '-r', 'snap0', '-N', 'one'], 'cannot make one container "one" of several'],
     [['-c', '/nowhere'], 'cannot read the comment "/nowhere"'],
   ])('%j', async (args, message) => {
     const name = await make()
@@ -663,6 +692,30 @@ test('the check finds what is wrong, mends it, and is then content', async () =>
   expect(new Set(storage.map(({ kind }) => kind))).toEqual(new Set(['open-pool', 'hidden-files', 'view-missing', 'dead-claim', 'dangling']))
   expect(await must('checkconfig', '-P', lxcpath, '--storage')).toBe(`${lxcpath}: nothing wrong\n`)
   expect(read(name)).toBe('base\n')
+})
+
+test('without its storage.json, or with a damaged one, a container loses nothing, and the check goes on', async () => {
+  const [name, other] = [await make(), await make()]
+  await mustSnap(name)
+  write(name, 'precious\n')
+  execFileSync('umount', [root(other)])
+  const file = join(lxcpath, name, 'storage.json')
+  const text = readFileSync(file, 'utf8')
+  for (const [damage, message] of [['{', 'it is no JSON'], [null, 'storage.json is gone']] as const) {
+    if (damage === null) rmSync(file)
+    else writeFileSync(file, damage)
+    const { code, stdout } = await tlxc('checkconfig', '-P', lxcpath, '--storage')
+    expect([code, stdout]).toEqual([1, expect.stringContaining(message)])
+    if (damage !== null) expect(stdout).toContain(`mended: ${other}: its files are not shown`)
+    await snap(other)
+    expect(read(name)).toBe('precious\n')
+  }
+  execFileSync('umount', [root(name)])
+  await tlxc('checkconfig', '-P', lxcpath, '--storage')
+  writeFileSync(file, text, { mode: 0o600 })
+  await must('checkconfig', '-P', lxcpath, '--storage')
+  expect(read(name)).toBe('precious\n')
+  for (const one of [name, other]) await must('destroy', '-P', lxcpath, '-s', '--purge', one)
 })
 
 test('the check leaves alone what people mounted', async () => {

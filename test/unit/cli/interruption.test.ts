@@ -9,15 +9,20 @@ import { interruptible } from '../../../src/cli/interruption.ts'
 import { TlxcError } from '../../../src/errors.ts'
 import { makeFakeHost, runInProcess } from '../../helpers/run-program.ts'
 
-it('a first signal asks to leave, a second one leaves', () => {
+it('a first signal asks to leave, a second one leaves, unless it is the first one again', () => {
   const process = new EventEmitter()
   const gaveUp: number[] = []
-  const signal = interruptible(process as unknown as Pick<NodeJS.Process, 'on'>, (exitCode) => gaveUp.push(exitCode))
+  let now = 1000
+  const signal = interruptible(process as unknown as Pick<NodeJS.Process, 'on'>, (exitCode) => gaveUp.push(exitCode), () => now)
   expect(signal.aborted).toBe(false)
   process.emit('SIGTERM')
   expect(signal.aborted).toBe(true)
   expect(signal.reason).toMatchObject({ code: 'INTERRUPTED', message: 'interrupted by SIGTERM', exitCode: 143 })
+  // As timeout(1) sends it: to the process, and to its group.
+  now += 20
+  process.emit('SIGTERM')
   expect(gaveUp).toEqual([])
+  now += 200
   process.emit('SIGINT')
   expect(gaveUp).toEqual([130])
 })

@@ -37,6 +37,12 @@ describe('exec', () => {
     expect(process.umask()).toBe(before)
   })
 
+  it('finds the programs of /usr/sbin from cron, whose PATH has no such directory, and keeps the order of PATH', async () => {
+    const pathOf = async (env: Record<string, string>): Promise<string> => (await makeHost({ prefix: '/x', env, cwd: '/' }).exec('sh', ['-c', 'echo "$PATH"'])).stdout
+    expect(await pathOf({ PATH: '/usr/bin:/bin' })).toBe('/usr/bin:/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin\n')
+    expect(await pathOf({})).toBe('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n')
+  })
+
   it('names a missing program', async () => {
     await expect(host.exec('no-such-program-here', [])).rejects.toMatchObject({ code: 'EXEC', message: expect.stringContaining('no-such-program-here') })
     await expect(host.exec('no-such-program-here', [], { input: '' })).rejects.toMatchObject({ code: 'EXEC' })
