@@ -1,7 +1,7 @@
 /** The managed bridge: on demand, names, the way out by NAT, taken down without a rest. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { binDir, eventually, freshName, must, run, tlxc, type Result } from '../helpers/e2e.ts'
 
@@ -100,7 +100,7 @@ test('twenty starts of the network at once make one', async () => {
 describe('a machine and a tlxc.conf of its own', () => {
   const machine = `tlxcm${process.pid}`
   let root = ''
-  const net = (action: string, env: Record<string, string> = {}): Promise<Result> => run('ip', ['netns', 'exec', machine, join(binDir, 'tlxc-net'), action], { env: { TLXC_ROOT: root, ...env } })
+  const net = (action: string): Promise<Result> => run('ip', ['netns', 'exec', machine, join(binDir, 'tlxc-net'), action], { env: { TLXC_ROOT: root } })
   const links = (): string => ip('-n', machine, '-br', 'link')
   const settings = (...lines: string[]): void => writeFileSync(join(root, 'etc/tlxc/tlxc.conf'), `[network]\n${lines.join('\n')}\n`)
   const nft = (...args: string[]): string => ip('netns', 'exec', machine, 'nft', ...args)
@@ -118,15 +118,20 @@ describe('a machine and a tlxc.conf of its own', () => {
   })
 
   test('without nftables: an error with the mend, and nothing half-made stays; nat = 0 needs none', async () => {
+    const find = (program: string): string => execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim()
     const bin = join(root, 'bin')
     mkdirSync(bin)
-    for (const program of ['ip', 'dnsmasq']) symlinkSync(execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim(), join(bin, program))
+    for (const program of ['ip', 'dnsmasq']) copyFileSync(find(program), join(bin, program))
+    // Whatever PATH says, the system's directories are searched: the one that nft is in is empty. ip-netns(8) gives it mounts of its own.
+    const script = 'mount -t tmpfs none "$1"; exec "$2" "$3"'
+    const netWithout = (action: string): Promise<Result> =>
+      run('ip', ['netns', 'exec', machine, 'sh', '-c', script, 'sh', dirname(find('nft')), join(binDir, 'tlxc-net'), action], { env: { TLXC_ROOT: root, PATH: `${bin}:/usr/bin:/bin` } })
     settings('bridge = first')
-    const failed = await net('start', { PATH: bin })
+    const failed = await netWithout('start')
     expect([failed.code, failed.stderr]).toEqual([1, expect.stringMatching(/there is no program "nft"[^]*apt-get install nftables/)])
     expect(links()).not.toContain('first')
     settings('bridge = first', 'nat = 0')
-    for (const action of ['start', 'stop']) expect(await net(action, { PATH: bin })).toMatchObject({ code: 0, stderr: '' })
+    for (const action of ['start', 'stop']) expect(await netWithout(action)).toMatchObject({ code: 0, stderr: '' })
   })
 
   test('nat = 0: packets are let through the firewall all the same', async () => {
