@@ -9,7 +9,7 @@ import type { LivesnapReport } from '../protocol/generated.ts'
 import { runLivesnap, runStorage } from '../storage/native.ts'
 import { manifestFile, writeLayerMeta } from '../storage/pool.ts'
 import { encodeStack, stackFile, type SnapshotStack, type Stack } from '../storage/stack.ts'
-import { removeTree } from '../storage/trash.ts'
+import { removeSpentUpper } from '../storage/trash.ts'
 import { hideView, type Layered } from '../storage/view.ts'
 import { inContainer, showFiles, withNewUpper } from './layers.ts'
 import { requireDepth } from './depth.ts'
@@ -95,7 +95,7 @@ export async function seal(host: Host, container: Container, { pool, stack }: La
     // The root directory of the merged view takes its mode, owner and times from the upper.
     async () => void (await runStorage(host, [{ op: 'upper', pool, name: upper, lowers }])),
   )
-  await removeTree(host, `${pool}/${stack.upper}`)
+  await removeSpentUpper(host, `${pool}/${stack.upper}`)
   return after
 }
 

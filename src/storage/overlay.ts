@@ -21,7 +21,15 @@ export const overlayStorage: StorageDriver = {
       throw new TlxcError('USAGE', 'cannot use --dir with storage overlay: its layers lie in one pool beside the containers', { hint: 'leave --dir out, or add -B dir' })
     }
     await requireOverlayfs(host, place.lxcpath)
-    await dirStorage.prepare(host, place)
+    const rootfs = viewOf(place.directory)
+    if (host.fs.lstatSync(rootfs, { throwIfNoEntry: false }) !== undefined) throw new TlxcError('EXISTS', `cannot make "${rootfs}": it exists`, { hint: 'move it away' })
+    // Begun in the pool, which spreads what is in it over the disk: what the template unpacks stays where its directory was made.
+    await withEntries(host, place.lxcpath, async (entries) => {
+      const begun = `${entries.pool}/${entries.temporary()}`
+      // Open for everybody inside; the closed directory above keeps everybody else out.
+      host.fs.mkdirSync(begun, { mode: 0o755 })
+      host.fs.renameSync(begun, rootfs)
+    })
   },
 
   async commit(host, place) {

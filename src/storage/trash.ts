@@ -122,6 +122,15 @@ export async function removeTree(host: Host, path: string): Promise<void> {
   throw new TlxcError('IO', `cannot remove "${path}": ${second}`, { hint: 'remove it by hand' })
 }
 
+/** What is left of an upper whose files became a layer: the kernel's work directory, nearly always empty. A program just for that would take as long as the commit. */
+export async function removeSpentUpper(host: Host, path: string): Promise<void> {
+  try {
+    for (const directory of ['/wk/work', '/wk', '']) host.fs.rmdirSync(`${path}${directory}`)
+  } catch {
+    await removeTree(host, path)
+  }
+}
+
 /** Throws TlxcError BUSY when a mount lies at or below path. */
 export function refuseMounts(host: Host, path: string): void {
   const mounts = mountsBelow(host, path)
