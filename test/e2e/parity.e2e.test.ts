@@ -25,7 +25,8 @@ lxc.start.order = 7
 `
 
 const PIDS = /\b\d{3,}\b/g
-const STATS = /\d+(\.\d+)? (seconds|bytes|KiB|MiB)|\d{3,}/g
+// With -H no unit follows; 0 bytes of input and output are one machine's page cache, and another one's disk.
+const STATS = /\d+(\.\d+)? (seconds|bytes|KiB|MiB)|(?<=use: +)\d+|\d{3,}/g
 
 const NO_CONTAINER = rows(
   ...['info', 'start', 'stop', 'freeze', 'unfreeze', 'wait', 'attach', 'console', 'cgroup', 'execute', 'destroy', 'create'].flatMap((program) => [
