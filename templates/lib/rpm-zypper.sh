@@ -37,9 +37,9 @@ zypper_watched() {
   installer_failed
 }
 
-# What it was about to get, as its own log has it.
+# What it was about to get, as its own log has it; when it ends it names the directory of the repository, too.
 zypper_silence() {
-  silent_url=$(sed -n 's/.*\(\(https\{0,1\}\|ftp\):[^ ]*\).*/\1/p' "$install_dir/zypper.log" | tail -n 1)
+  silent_url=$(grep -oE '(https?|ftp):[^ ]+' "$install_dir/zypper.log" | grep -v '/$' | tail -n 1)
   echo "nothing came for $fetch_stall_timeout seconds${silent_url:+ of $silent_url}"
 }
 
