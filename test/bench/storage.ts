@@ -32,7 +32,7 @@ export function storageRows({ t, l, row, ours, undisturbed }: Bench): void {
     cleanUp.forEach((argv) => quiet(argv))
     return ms
   }
-  const turns = 5
+  const turns = 3
   row('snapshot', FULL_COPY, () => compare(turns, () => after(() => time(t('snapshot', '-n', 'deb'))), () => after(() => time(l('snapshot', '-n', 'deb')))))
   row('snapshot: of that syncfs', 'shown', () => ({ tlxc: median([1, 2, 3].map(() => { clean(); return take(t, 'deb').sync_ms })), lxc: NaN }))
   row('restore', FULL_COPY, () => compare(turns, () => after(() => time(t('snapshot', '-n', 'deb', '-r', 'snap0'))), () => after(() => time(l('snapshot', '-n', 'deb', '-r', 'snap0')))))
@@ -46,9 +46,9 @@ export function storageRows({ t, l, row, ours, undisturbed }: Bench): void {
     const name = `fc${Date.now().toString(36)}`
     return after(() => [l('copy', '-n', 'deb', '-N', name, '-p', undisturbed), ...then].reduce((ms, argv) => ms + time(argv), 0), ['lxc-destroy', '-P', undisturbed, '-n', name])
   }
-  row('full copy', '≤ 0.7×', () => compare(turns, ourCopy, () => theirCopy()))
+  row('full copy', '≤ 0.7×', () => compare(5, ourCopy, () => theirCopy()))
   // LXC leaves the data in the page cache, ours is on the disk when the command ends.
-  row('full copy, both on the disk', '—', () => compare(turns, ourCopy, () => theirCopy(['sync'])))
+  row('full copy, both on the disk', '—', () => compare(5, ourCopy, () => theirCopy(['sync'])))
   row('destroy of a copy', FULL_COPY, () =>
     compare(turns,
       () => { quiet(t('copy', '-n', 'deb', '-N', 'dc')); clean(); return time(t('destroy', '-n', 'dc')) },
