@@ -117,13 +117,22 @@ static inline void change(const char *path, int changes, bool overlay)
 	close(root);
 }
 
+static bool run_shell(const char *command)
+{
+	int status = -1;
+
+	fflush(stdout);
+	if (fork() == 0)
+		execlp("sh", "sh", "-c", command, NULL);
+	wait(&status);
+	return status == 0;
+}
+
 static void clear_pool(void)
 {
 	umount2("live", MNT_DETACH);
 	umount2("view", MNT_DETACH);
-	if (fork() == 0)
-		execlp("sh", "sh", "-c", "rm -rf -- ./*", NULL);
-	wait(NULL);
+	(void)run_shell("rm -rf -- ./*");
 	mkdir("empty", 0755);
 }
 

@@ -53,15 +53,8 @@ static void test_kill(void)
 
 static bool make_small_disk(void)
 {
-	char command[] = "truncate -s 24M disk && mkfs.ext4 -q -N 4000 disk && mkdir -p small && mount -o loop disk small";
-	int status = -1;
-
 	clear_pool();
-	fflush(stdout);
-	if (fork() == 0)
-		execlp("sh", "sh", "-c", command, NULL);
-	wait(&status);
-	return status == 0;
+	return run_shell("truncate -s 24M disk && mkfs.ext4 -q -N 4000 disk && mkdir -p small && mount -o loop disk small");
 }
 
 static void test_full_disk(void)
